@@ -1,0 +1,59 @@
+"""The project's digests: SHA-256 of bytes, and the fingerprint of a set of files.
+
+A fingerprint is a Merkle digest over each file's relative path, size and content digest, so
+that renaming, moving or swapping is seen. Pure: callers bring the files' digests. Does not
+read disks (``store`` and ``runtime`` do).
+
+Example:
+    >>> sha256_hex(b"")[:16]
+    'e3b0c44298fc1c14'
+    >>> one = FileDigest("a/b.csv", 3, sha256_hex(b"abc"))
+    >>> fingerprint([one]) != fingerprint([FileDigest("a/c.csv", 3, one.sha256)])
+    True
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from medperf_git.errors import CanonicalError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileDigest:
+    """One file: relative POSIX path, size in bytes, SHA-256 in lowercase hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def sha256_hex(payload: bytes) -> str:
+    """SHA-256 of `payload`, 64 lowercase hex digits (FIPS 180-4)."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def fingerprint(files: Iterable[FileDigest]) -> str:
+    """The Merkle digest of a set of files, 64 lowercase hex digits.
+
+    Each leaf is ``sha256(0x00 ‖ len(path) ‖ path ‖ size ‖ digest)`` with 8-byte big-endian
+    numbers; the root is ``sha256(0x01 ‖ count ‖ leaves in path order)``. The prefixes keep
+    leaves and root apart (RFC 6962 §2.1 says why).
+
+    Raises:
+        CanonicalError: two files have one path.
+    """
+    root = hashlib.sha256(b"\x01")
+    ordered = sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    root.update(len(ordered).to_bytes(8, "big"))
+    last: str | None = None
+    for file in ordered:
+        if file.path == last:
+            raise CanonicalError(f"two files with the path {file.path!r}")
+        last = file.path
+        path = file.path.encode("utf-8", "surrogateescape")
+        leaf = b"\x00" + len(path).to_bytes(8, "big") + path + file.size.to_bytes(8, "big")
+        root.update(hashlib.sha256(leaf + bytes.fromhex(file.sha256)).digest())
+    return root.hexdigest()

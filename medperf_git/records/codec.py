@@ -1,0 +1,117 @@
+"""Records <-> bytes: canonical YAML, JSON Schema, then the typed model.
+
+``decode`` accepts a file only if it is the one spelling of the one record that it holds.
+Does not read files, resolve references or check signatures.
+
+Example:
+    >>> from medperf_git.records.withdrawal import Withdrawal
+    >>> from medperf_git.records.base import Pin
+    >>> record = Withdrawal(kind="withdrawal", id="ky/opt", revision=1, target_kind="dataset",
+    ...     target=Pin(id="ky/opt", revision=1, sha256="0" * 64), reason="Consent was revoked.")
+    >>> decode(encode(record, depth=4), "withdrawal", depth=4) == record
+    True
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from medperf_git.canonical.document import Document, emit, parse
+from medperf_git.errors import CanonicalError, RecordError
+from medperf_git.records.base import Record
+from medperf_git.records.kinds import kind_named
+from medperf_git.records.schema import schema_faults, schema_file
+
+
+def dump(record: Record) -> dict[str, Any]:
+    """The record as plain data: defaults stand, absent options do not."""
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def encode(record: Record, *, depth: int) -> bytes:
+    """The canonical bytes of a record.
+
+    Args:
+        record: any record.
+        depth: how many folders its file is below the registry's top.
+
+    Raises:
+        CanonicalError: it holds what canonical YAML can't.
+    """
+    data = dump(record)
+    return emit(Document(_reference(data["kind"], depth), data))
+
+
+def _reference(kind: str, depth: int) -> str:
+    return "../" * depth + "schemas/" + schema_file(kind)
+
+
+def build(kind: str, data: Mapping[str, Any]) -> Record:
+    """The typed record that plain data holds.
+
+    Raises:
+        RecordError: unknown kind, or not a record of it; the message lists every fault with
+            its dotted field.
+    """
+    model = kind_named(kind).model
+    try:
+        # JSON mode reads sequences as tuples and stays strict about everything else.
+        return model.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        faults = [_fault(detail) for detail in error.errors()]
+        raise RecordError(
+            "; ".join(faults[:20]),
+            place=_dotted(error.errors()[0]["loc"]) or None,
+            advice=f"the fields are described in docs/records.md, {kind}",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"not a {kind}: {error}") from error
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _fault(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    place = _dotted(detail["loc"])
+    return f"{place}: {message}" if place else message
+
+
+def decode(payload: bytes, kind: str, *, depth: int) -> Record:
+    """The record that a file's bytes spell.
+
+    Args:
+        payload: the file's exact bytes.
+        kind: the kind that its path says it has.
+        depth: how many folders the file is below the registry's top.
+
+    Raises:
+        CanonicalError: the bytes are not canonical, or not this record's own spelling.
+        RecordError: they are, but do not make a record of this kind.
+    """
+    document = parse(payload)
+    if document.schema != _reference(kind, depth):
+        raise CanonicalError(
+            f"the first line names {document.schema}, not {_reference(kind, depth)}",
+            place="line 1",
+        )
+    if faults := schema_faults(kind, document.data):
+        raise RecordError(
+            "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:20]),
+            code="schema",
+            place=faults[0].field,
+            advice=f"see schemas/{schema_file(kind)}",
+        )
+    record = build(kind, document.data)
+    if encode(record, depth=depth) != payload:
+        raise CanonicalError(
+            "a number is spelled as an integer where the field holds a decimal (write 1.0), "
+            "or a default is left out",
+            code="not-the-records-spelling",
+        )
+    return record

@@ -1,0 +1,105 @@
+"""JSON Schemas: made from the models, shipped in the package, used by the check.
+
+``generate`` makes them (``make docs`` writes the files, CI sees that they did not drift);
+``schema_faults`` validates with the shipped file, never with one from a tree that is judged.
+
+Example:
+    >>> schema_faults("control", {"kind": "control"})[0].field
+    'id'
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from medperf_git.records.kinds import KINDS, kind_named
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFault:
+    """One place where data fails its schema."""
+
+    field: str
+    message: str
+
+
+def schema_file(kind: str) -> str:
+    """The schema's file name."""
+    return f"{kind}.schema.json"
+
+
+def generate(kind: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a kind, from its model.
+
+    Raises:
+        RecordError: no such kind.
+    """
+    schema = _tidy(kind_named(kind).model.model_json_schema(mode="validation"))
+    return {"$schema": DIALECT, "$id": f"mpgit:{kind}-v1", **schema}
+
+
+def _tidy(node: Any) -> Any:
+    """Records spell defaults out and have no nulls: make the schema say so."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    properties = node.get("properties")
+    if isinstance(properties, dict):
+        node["required"] = [
+            name
+            for name, field in properties.items()
+            if not ("default" in field and field["default"] is None)
+        ]
+    options = [option for option in node.get("anyOf", []) if option != {"type": "null"}]
+    tidied = {
+        key: _tidy(value)
+        for key, value in node.items()
+        if key != "anyOf" and not (key == "default" and value is None)
+    }
+    if len(options) == 1:
+        return {**_tidy(options[0]), **tidied}
+    if options:
+        tidied["anyOf"] = _tidy(options)
+    return tidied
+
+
+def schema_text(kind: str) -> str:
+    """The shipped schema's text.
+
+    Raises:
+        RecordError: no such kind.
+    """
+    name = schema_file(kind_named(kind).name)
+    return files("medperf_git").joinpath("schemas", name).read_text("utf-8")
+
+
+@lru_cache(maxsize=len(KINDS))
+def _validator(kind: str) -> Any:
+    # jsonschema takes 0.15 s to import; commands that check nothing do without it.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    return Draft202012Validator(json.loads(schema_text(kind)))
+
+
+def schema_faults(kind: str, data: Any) -> list[SchemaFault]:
+    """Where `data` fails the kind's schema, in a stable order; empty when it is valid.
+
+    Raises:
+        RecordError: no such kind.
+    """
+    faults = []
+    for error in _validator(kind).iter_errors(data):
+        field = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "required":
+            missing = error.message.split("'")[1]
+            faults.append(SchemaFault(f"{field}.{missing}".strip("."), "required, but missing"))
+        else:
+            faults.append(SchemaFault(field or "(top)", error.message[:300]))
+    return sorted(faults, key=lambda fault: (fault.field, fault.message))
