@@ -26,8 +26,11 @@ from medperf_git.canonical import scalars
 from medperf_git.errors import CanonicalError
 
 MAX_BYTES: Final = 256 * 1024
-MAX_LINES: Final = 16_384
+MAX_LINES: Final = 8192
+"""Lines, and nested list items that share one: they bound the time that reading takes."""
 MAX_DEPTH: Final = 32
+MAX_KEY: Final = 1000
+"""Characters of a key as spelled: YAML readers need its colon within 1024."""
 HEADER: Final = "# yaml-language-server: $schema="
 
 _SCHEMA = re.compile(r"[A-Za-z0-9_./-]{1,200}", re.ASCII)
@@ -64,6 +67,7 @@ def emit(document: Document) -> bytes:
 def _refuse_size(payload: bytes, lines: int) -> None:
     if len(payload) > MAX_BYTES:
         raise CanonicalError(f"{len(payload)} bytes; at most {MAX_BYTES}", code="too-large")
+    lines += payload.count(b"- - ")
     if lines > MAX_LINES:
         raise CanonicalError(f"{lines} lines; at most {MAX_LINES}", code="too-large")
 
@@ -72,9 +76,12 @@ def _emit_mapping(data: dict[str, Any], indent: int, depth: int, lines: list[str
     _refuse_depth(depth)
     for key in data:
         if not isinstance(key, str):
-            raise CanonicalError(f"a key that is not a string: {key!r:.60}")
+            raise CanonicalError(f"a key that is not a string but {type(key).__name__}")
     for key in sorted(data):
-        _emit_entry(scalars.spell_text(key) + ":", data[key], indent, depth, lines)
+        spelled = scalars.spell_text(key)
+        if len(spelled) > MAX_KEY:
+            raise CanonicalError(f"a key of {len(spelled)} characters; at most {MAX_KEY}")
+        _emit_entry(spelled + ":", data[key], indent, depth, lines)
 
 
 def _emit_entry(lead: str, value: Any, indent: int, depth: int, lines: list[str]) -> None:
@@ -109,9 +116,9 @@ def _emit_sequence(
 def _inline(value: Any) -> str:
     if isinstance(value, str | bool | int | float):
         return scalars.spell(value)
-    if value == {} or value in ([], ()):
+    if isinstance(value, dict | list | tuple):  # an empty one: the others have lines
         return "{}" if isinstance(value, dict) else "[]"
-    raise CanonicalError(f"{type(value).__name__} can't stand in a record: {value!r:.60}")
+    raise CanonicalError(f"{type(value).__name__} can't stand in a record")
 
 
 def _refuse_depth(depth: int) -> None:
@@ -248,11 +255,8 @@ class _Parser:
         return items
 
     def leaf(self, token: str) -> Any:
-        value: Any
-        if token in ("[]", "{}"):
-            value = [] if token == "[]" else {}
-        else:
-            value = self.scalar(token)
+        empty: dict[str, Any] = {"[]": [], "{}": {}}
+        value = empty[token] if token in empty else self.scalar(token)
         self.at += 1
         return value
 

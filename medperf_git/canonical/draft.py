@@ -1,25 +1,28 @@
-"""Reading YAML that people and containers write: drafts, site files, ``results.yaml``.
+r"""Reading YAML that people and containers write: drafts, site files, ``results.yaml``.
 
 Ordinary YAML with comments, in any style, but one document, plain data, no aliases (a bomb
 needs them), no tags, no duplicate keys, bounded size and depth. Never used on a record in a
 registry: those are canonical (``document``).
 
 Example:
-    >>> read_yaml(b"metrics:  # what we measure\\n- {id: auroc}\\n", "benchmark.yaml")
+    >>> read_yaml(b"metrics:  # what we measure\n- {id: auroc}\n", "benchmark.yaml")
     {'metrics': [{'id': 'auroc'}]}
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Any, Final
 
 import yaml
 
+from medperf_git.canonical.scalars import MAX_INTEGER
 from medperf_git.errors import InputError
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+_MAX_DIGITS: Final = 400
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -36,12 +39,39 @@ class _PlainLoader(_Loader):  # type: ignore[misc]  # the C loader where PyYAML 
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark
                 )
+            if isinstance(key, int) and abs(key) > MAX_INTEGER:
+                # Python's hash of larger integers can be made to collide, in quadratic time.
+                raise yaml.constructor.ConstructorError(
+                    None, None, "an integer beyond ±(2^53-1) as a key", key_node.start_mark
+                )
             if isinstance(key, Hashable):
                 seen.add(key)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
 
+def _construct_number(loader: Any, node: Any) -> Any:
+    """A number of bounded length; YAML 1.1's sexagesimal `12:30:45` stays text."""
+    text = loader.construct_scalar(node)
+    if ":" in text:
+        return text
+    if len(text) > _MAX_DIGITS:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"a number of {len(text)} characters", node.start_mark
+        )
+    if node.tag.endswith(":int"):
+        return loader.construct_yaml_int(node)
+    return loader.construct_yaml_float(node)
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _construct_number)
+_PlainLoader.add_constructor("tag:yaml.org,2002:float", _construct_number)
+# YAML 1.2's (and JSON's) spelling of small numbers, which YAML 1.1 takes for text: 1e-05.
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z", re.ASCII),
+    list("-+0123456789"),
+)
 # A date typed without quotes stays the text that was typed.
 _PlainLoader.add_constructor(
     "tag:yaml.org,2002:timestamp", yaml.constructor.SafeConstructor.construct_yaml_str
@@ -79,18 +109,22 @@ def read_yaml(payload: bytes, place: str, *, most_bytes: int = MAX_BYTES) -> Any
 
 
 def _refuse_structure(text: str, place: str) -> None:
-    """Refuse aliases and deep nesting on the event stream, before anything is built."""
+    """Refuse aliases, tags and deep nesting on the event stream, before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.events.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.events.CollectionEndEvent):
             depth -= 1
-        problem = "aliases are not allowed" if isinstance(event, yaml.events.AliasEvent) else None
+        tag = getattr(event, "tag", None)
+        problem = None if tag is None else f"the tag {tag} is not allowed"
+        if isinstance(event, yaml.events.AliasEvent):
+            problem = "aliases are not allowed"
         if depth > MAX_DEPTH:
             problem = f"more than {MAX_DEPTH} levels deep"
         if problem:
-            where = f"{place}, line {event.start_mark.line + 1}"
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            where = f"{place}, line {line}"
             raise InputError(f"not usable YAML: {problem}", code="not-yaml", place=where)
 
 

@@ -107,8 +107,8 @@ def _escape(match: re.Match[str]) -> str:
 
 def _spell_integer(value: int) -> str:
     if abs(value) > MAX_INTEGER:
-        raise CanonicalError(f"integer beyond ±(2^53-1): {str(value)[:24]}")
-    return str(value)
+        raise CanonicalError("integer beyond ±(2^53-1)")
+    return int.__repr__(value)  # not str(): an enumeration's or a NumPy integer's may differ
 
 
 def _spell_float(value: float) -> str:
@@ -116,7 +116,7 @@ def _spell_float(value: float) -> str:
         raise CanonicalError(f"not a finite number: {value}")
     if value == 0 and math.copysign(1, value) < 0:
         raise CanonicalError("negative zero has no canonical spelling; write 0.0")
-    text = repr(value)
+    text = float.__repr__(value)  # NumPy's own repr is `np.float64(…)`
     mantissa, mark, exponent = text.partition("e")
     # YAML 1.1 reads `1e-07` as a string: its floats need a point and a signed exponent.
     return text if not mark or "." in mantissa else f"{mantissa}.0e{exponent}"
@@ -131,7 +131,7 @@ def read(token: str) -> Scalar:
     if token.startswith('"'):
         return read_quoted(token)
     if token in ("true", "false"):
-        return token == "true"
+        return token == "true"  # noqa: S105 (a token of YAML)
     if is_plain(token):
         return token
     if _INTEGER.fullmatch(token):

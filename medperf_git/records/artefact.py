@@ -17,7 +17,7 @@ from pydantic import Field
 from medperf_git.canonical.scalars import MAX_INTEGER
 from medperf_git.records.base import Part, Sha256
 
-Url: TypeAlias = Annotated[str, Field(pattern=r"^(?:https|http|file)://[^\s]+$", max_length=2000)]
+Url: TypeAlias = Annotated[str, Field(pattern=r"^(?:https|http|file)://[!-~]+$", max_length=2000)]
 RelativePath: TypeAlias = Annotated[
     str,
     Field(

@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from medperf_git.records.base import AssociationId, Pin, Record, Reference, Revision
+from medperf_git.records.base import AssociationId, OwnedPin, Record, Reference, Revision
 from medperf_git.records.execution import CompatibilityTest
 
 
@@ -32,9 +32,9 @@ class ModelAssociation(Record):
     """`benchmark owner/benchmark/model owner/model`."""
     revision: Revision
     """The revision."""
-    benchmark: Pin
+    benchmark: OwnedPin
     """The benchmark, exactly."""
-    model: Pin
+    model: OwnedPin
     """The model, exactly."""
     compatibility_test: CompatibilityTest
     """A passing test of the model on the benchmark's demo data."""
@@ -64,9 +64,9 @@ class DatasetAssociation(Record):
     """`benchmark owner/benchmark/data owner/dataset`."""
     revision: Revision
     """The revision."""
-    benchmark: Pin
+    benchmark: OwnedPin
     """The benchmark, exactly."""
-    dataset: Pin
+    dataset: OwnedPin
     """The dataset, exactly."""
 
     @model_validator(mode="after")

@@ -49,11 +49,25 @@ OwnedId: TypeAlias = _ids(2)  # type: ignore[valid-type]
 AssociationId: TypeAlias = _ids(4)  # type: ignore[valid-type]
 ResultId: TypeAlias = _ids(6)  # type: ignore[valid-type]
 
+AnyId: TypeAlias = Annotated[
+    str,
+    Field(pattern=f"^{SLUG}(?:/{SLUG}){{0,5}}$", max_length=(MAX_SLUG + 1) * 6 - 1),
+    AfterValidator(_not_reserved),
+]
+
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Revision: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Revision: TypeAlias = Annotated[int, Field(ge=1, le=999_999)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]
+Name: TypeAlias = Annotated[
+    str,
+    Field(
+        # One line: no control characters, no bidirectional overrides.
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$",
+        min_length=1,
+        max_length=120,
+    ),
+]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=8000)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 MetricId: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -66,18 +80,36 @@ DottedPath: TypeAlias = Annotated[
 class Part(BaseModel):
     """Base of every mapping inside a record: frozen, closed, without coercion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 class Pin(Part):
     """A reference that names exactly one revision, by the digest of its file's bytes."""
 
-    id: Annotated[str, Field(pattern=f"^{SLUG}(?:/{SLUG}){{0,5}}$", max_length=400)]
+    id: AnyId
     """The id of the record referred to."""
     revision: Revision
     """Its revision."""
     sha256: Sha256
     """SHA-256 of the referenced file's exact bytes."""
+
+
+def _parts(count: int) -> AfterValidator:
+    """A pin's id must have this many parts: with another number it would name another kind."""
+
+    def check(pin: Pin) -> Pin:
+        if pin.id.count("/") + 1 != count:
+            raise ValueError(f"id: {pin.id} has not {count} part(s)")
+        return pin
+
+    return AfterValidator(check)
+
+
+ParticipantPin: TypeAlias = Annotated[Pin, _parts(1)]
+OwnedPin: TypeAlias = Annotated[Pin, _parts(2)]
+AssociationPin: TypeAlias = Annotated[Pin, _parts(4)]
 
 
 @dataclass(frozen=True, slots=True)

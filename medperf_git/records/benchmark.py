@@ -21,8 +21,8 @@ from medperf_git.records.base import (
     MetricId,
     Name,
     OwnedId,
+    OwnedPin,
     Part,
-    Pin,
     Record,
     Reference,
     Revision,
@@ -103,11 +103,11 @@ class Benchmark(Record):
     """Where the MLCubes write the numbers of cases."""
     minimum_cases: Annotated[int, Field(ge=1)]
     """Results resting on fewer evaluated cases are refused."""
-    data_preparation: Pin
+    data_preparation: OwnedPin
     """The data-preparation MLCube."""
-    evaluation_metrics: Pin
+    evaluation_metrics: OwnedPin
     """The metrics MLCube."""
-    reference_model: Pin
+    reference_model: OwnedPin
     """A model that every dataset is run with; needs no association."""
     demo_data: Tree
     """Raw data that anybody may have, for compatibility tests."""

@@ -15,6 +15,7 @@ Example:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ from medperf_git.errors import CanonicalError, RecordError
 from medperf_git.records.base import Record
 from medperf_git.records.kinds import kind_named
 from medperf_git.records.schema import schema_faults, schema_file
+
+_NAMED = re.compile(r"^([a-z_][A-Za-z0-9_.-]*): ", re.ASCII)
 
 
 def dump(record: Record) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def build(kind: str, data: Mapping[str, Any]) -> Record:
         faults = [_fault(detail) for detail in error.errors()]
         raise RecordError(
             "; ".join(faults[:20]),
-            place=_dotted(error.errors()[0]["loc"]) or None,
+            place=_place(error.errors()[0]) or None,
             advice=f"the fields are described in docs/records.md, {kind}",
         ) from error
     except (ValueError, TypeError) as error:
@@ -76,9 +79,26 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)
 
 
-def _fault(detail: Any) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
+def _place(detail: Any) -> str:
+    """The dotted field: a validator over several fields names its own at the message's start."""
     place = _dotted(detail["loc"])
+    named = _NAMED.match(_message(detail))
+    inner = named[1] if named and detail["type"] == "value_error" else ""
+    # A before-validator of a whole mapping repeats the mapping's name.
+    last = place.rpartition(".")[2]
+    if last and (inner + ".").startswith(last + "."):
+        inner = inner.removeprefix(last).removeprefix(".")
+    return f"{place}.{inner}".strip(".")
+
+
+def _message(detail: Any) -> str:
+    return str(detail["msg"]).removeprefix("Value error, ")
+
+
+def _fault(detail: Any) -> str:
+    message, place = _message(detail), _place(detail)
+    if detail["type"] == "value_error":
+        message = _NAMED.sub("", message)
     return f"{place}: {message}" if place else message
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from medperf_git.records.artefact import Artefact, File, Tree
 from medperf_git.records.base import Part, Sha256
@@ -94,12 +94,14 @@ class Task(Part):
     """The program and its arguments; no shell reads them."""
     input_volumes: dict[VolumeName, Volume]
     """Mounted read-only."""
-    output_volumes: dict[VolumeName, Volume] = {}
+    output_volumes: dict[VolumeName, Volume] = {}  # noqa: RUF012 (pydantic copies it)
     """Mounted writable, empty at the start."""
 
     @model_validator(mode="after")
     def _disjoint_mounts(self) -> Self:
-        mounts = [v.mount_path for v in (*self.input_volumes.values(), *self.output_volumes.values())]
+        mounts = [
+            v.mount_path for v in (*self.input_volumes.values(), *self.output_volumes.values())
+        ]
         for mount in mounts:
             inside = [other for other in mounts if other.startswith(mount + "/")]
             if inside or mounts.count(mount) > 1:
@@ -163,6 +165,18 @@ class Resources(Part):
     """MiB that a task's outputs may take in all."""
 
 
+def _refuse_null(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Records have no null: dumping would drop the key, or the list's item would be lost."""
+    stack: list[Any] = [parameters]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            raise ValueError("a null; leave the parameter out")
+        if isinstance(node, dict | list):
+            stack.extend(node.values() if isinstance(node, dict) else node)
+    return parameters
+
+
 class Container(Part):
     """The runnable part that MLCubes and models share."""
 
@@ -170,7 +184,7 @@ class Container(Part):
     """What is run."""
     tasks: dict[TaskName, Task]
     """The tasks of the contract that it offers."""
-    parameters: dict[str, Any] = {}
+    parameters: Annotated[dict[str, Any], AfterValidator(_refuse_null)] = {}  # noqa: RUF012
     """Handed to every task as the YAML file `parameters_file`."""
     additional_files: Annotated[tuple[File, ...], Field(max_length=100)] = ()
     """Files mounted in `additional_files`, such as weights, each pinned by digest."""
@@ -178,6 +192,13 @@ class Container(Part):
     """What it needs."""
     network: Literal["none"] = "none"
     """Tasks run without network."""
+
+    @model_validator(mode="after")
+    def _distinct_files(self) -> Self:
+        names = [file.name for file in self.additional_files]
+        if len(set(names)) != len(names):
+            raise ValueError("additional_files: one name stands twice")
+        return self
 
     @property
     def image_digest(self) -> Sha256:
@@ -196,10 +217,18 @@ def refuse_tasks(tasks: dict[TaskName, Task], role: str) -> None:
         raise ValueError(f"tasks: {role} has {', '.join(wanted)}; found {', '.join(sorted(tasks))}")
     for name, task in tasks.items():
         contract = CONTRACT[name]
-        _refuse_volumes(f"tasks.{name}.input_volumes", set(task.input_volumes),
-                        contract.required_inputs, contract.optional_inputs)
-        _refuse_volumes(f"tasks.{name}.output_volumes", set(task.output_volumes),
-                        contract.required_outputs, contract.optional_outputs)
+        _refuse_volumes(
+            f"tasks.{name}.input_volumes",
+            set(task.input_volumes),
+            contract.required_inputs,
+            contract.optional_inputs,
+        )
+        _refuse_volumes(
+            f"tasks.{name}.output_volumes",
+            set(task.output_volumes),
+            contract.required_outputs,
+            contract.optional_outputs,
+        )
 
 
 def _refuse_volumes(

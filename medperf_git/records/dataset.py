@@ -17,7 +17,17 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from medperf_git.records.artefact import Size
-from medperf_git.records.base import Name, OwnedId, Part, Pin, Record, Reference, Revision, Sha256, Text
+from medperf_git.records.base import (
+    Name,
+    OwnedId,
+    OwnedPin,
+    Part,
+    Record,
+    Reference,
+    Revision,
+    Sha256,
+    Text,
+)
 
 MAX_STATISTICS: Final = 500
 MAX_NESTING: Final = 5
@@ -48,7 +58,9 @@ def numbers_only(data: Any, place: str, depth: int = 1) -> dict[str, Any]:
         if isinstance(value, dict):
             numbers_only(value, f"{place}.{key}", depth + 1)
         elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{place}.{key}: {type(value).__name__} where a number belongs")
+            raise ValueError(  # noqa: TRY004 (pydantic reads ValueError)
+                f"{place}.{key}: {type(value).__name__} where a number belongs"
+            )
     return data
 
 
@@ -85,7 +97,7 @@ class Dataset(Record):
     """The name, for people."""
     description: Text | None = None
     """Where and when the data was gathered, and from whom."""
-    preparation: Pin
+    preparation: OwnedPin
     """The data-preparation MLCube that prepared it."""
     fingerprint: Fingerprint
     """What the prepared files were."""

@@ -77,7 +77,7 @@ class Step(Part):
     """SHA-256 of the parameters file, where there was one."""
     additional_files: tuple[Sha256, ...] = ()
     """Digests of the additional files."""
-    software: dict[Name, Name] = {}
+    software: dict[Name, Name] = {}  # noqa: RUF012 (pydantic copies it)
     """Versions that the image's digest does not cover, for `source` images: Python, packages."""
     isolation: Isolation
     """What was in force."""
@@ -103,7 +103,9 @@ class Execution(Part):
     """What ran the containers."""
     registry_commit: Commit | None = None
     """The registry's commit that it ran against; absent for parts not yet registered."""
-    finished: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    finished: Annotated[
+        str, Field(pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$")
+    ]
     """The day it ended (UTC), for people: no rule reads it."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)]
     """The tasks, in the order they ran."""

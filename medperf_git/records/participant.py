@@ -10,11 +10,16 @@ Example:
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import base64
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from medperf_git.records.base import Commit, Count, Name, Part, Record, Revision, Slug, Text
+
+_LENGTH: Final = 4
+_ED25519: Final = 32
+"""Bytes of a length field and of an Ed25519 public key (RFC 8709 §4)."""
 
 
 class Revocation(Part):
@@ -32,6 +37,31 @@ class Revocation(Part):
         return self
 
 
+def _refuse_other_spelling(public_key: str) -> str:
+    """Hold a key to its one spelling, or one key could stand twice, once revoked."""
+    name, _, encoded = public_key.partition(" ")
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise ValueError("not base64") from error
+    fields = []
+    rest = blob
+    while len(rest) >= _LENGTH:
+        size = int.from_bytes(rest[:_LENGTH])
+        fields.append(rest[_LENGTH : _LENGTH + size])
+        rest = rest[_LENGTH + size :]
+    again = b"".join(len(field).to_bytes(_LENGTH) + field for field in fields)
+    wanted = [len(name), _ED25519] + ([len(fields[-1])] if name.startswith("sk-") else [])
+    if (
+        again != blob
+        or [len(field) for field in fields] != wanted
+        or fields[0] != name.encode()
+        or base64.b64encode(blob).decode() != encoded
+    ):
+        raise ValueError(f"not the OpenSSH spelling of an {name} key")
+    return public_key
+
+
 class Key(Part):
     """One signing key."""
 
@@ -43,6 +73,7 @@ class Key(Part):
             pattern=r"^(?:ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+=*$",
             max_length=1000,
         ),
+        AfterValidator(_refuse_other_spelling),
     ]
     """The OpenSSH public key without a comment."""
     status: Literal["active", "revoked"] = "active"

@@ -10,11 +10,11 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from medperf_git.records.base import OwnedId, Part, Pin, Record, Reference, Revision, Slug
+from medperf_git.records.base import OwnedId, OwnedPin, Part, Record, Reference, Revision, Slug
 from medperf_git.records.container import ImageType
 
 
@@ -40,7 +40,7 @@ class Policy(Record):
     """The benchmark's id."""
     revision: Revision
     """Counts the policy's own revisions."""
-    benchmark: Pin
+    benchmark: OwnedPin
     """The benchmark, at the revision that stood when this was written."""
     open: bool
     """Whether new associations and results are taken."""
@@ -57,6 +57,12 @@ class Policy(Record):
         "archive",
     )
     """Kinds of image that are admitted."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.benchmark.id != self.id:
+            raise ValueError(f"benchmark: {self.benchmark.id} is not {self.id}")
+        return self
 
     def references(self) -> Iterator[Reference]:
         """The benchmark."""

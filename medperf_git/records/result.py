@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from medperf_git.records.base import Pin, Record, Reference, ResultId, Revision
+from medperf_git.records.base import AssociationPin, OwnedPin, Record, Reference, ResultId, Revision
 from medperf_git.records.execution import Execution
 from medperf_git.records.metric import Denominator, MetricValue
 
@@ -29,15 +29,15 @@ class Result(Record):
     """`benchmark owner/benchmark/data owner/dataset/model owner/model`."""
     revision: Revision
     """The revision; the newest that is not withdrawn stands."""
-    benchmark: Pin
+    benchmark: OwnedPin
     """The benchmark, exactly."""
-    dataset: Pin
+    dataset: OwnedPin
     """The dataset, exactly."""
-    model: Pin
+    model: OwnedPin
     """The model, exactly."""
-    dataset_association: Pin
+    dataset_association: AssociationPin
     """The association of the dataset that it rests on."""
-    model_association: Pin | None = None
+    model_association: AssociationPin | None = None
     """The association of the model; absent for the benchmark's reference model."""
     metrics: Annotated[tuple[MetricValue, ...], Field(min_length=1, max_length=200)]
     """The declared metrics."""
@@ -48,7 +48,7 @@ class Result(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        wanted = "/".join((self.benchmark.id, self.dataset.id, self.model.id))
+        wanted = f"{self.benchmark.id}/{self.dataset.id}/{self.model.id}"
         if self.id != wanted:
             raise ValueError(f"id: {self.id}, but the pinned records give {wanted}")
         return self

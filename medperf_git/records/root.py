@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from medperf_git.records.base import Name, Pin, Record, Reference, Revision, Text
+from medperf_git.records.base import Name, ParticipantPin, Record, Reference, Revision, Text
 
 
 class Root(Record):
@@ -31,7 +31,7 @@ class Root(Record):
     """The registry's name, for people."""
     description: Text | None = None
     """What the registry is for."""
-    administrators: Annotated[tuple[Pin, ...], Field(min_length=1, max_length=100)]
+    administrators: Annotated[tuple[ParticipantPin, ...], Field(min_length=1, max_length=100)]
     """The administrators' participant records, each pinned by digest."""
     threshold: Annotated[int, Field(ge=1, le=100)]
     """How many different administrators must sign what needs administrators."""

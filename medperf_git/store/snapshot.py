@@ -1,0 +1,237 @@
+"""A registry at one moment: typed records, what stands, and who may sign.
+
+Reads only what is asked for, through a ``Tree``. Decides nothing about right or wrong: a
+record that can't be read raises, and ``checks`` turns that into findings.
+
+Example:
+    >>> from medperf_git.store.tree import MemoryTree
+    >>> Snapshot(MemoryTree({})).exists
+    False
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from medperf_git.canonical import document
+from medperf_git.canonical.digest import sha256_hex
+from medperf_git.errors import CanonicalError, MpgitError, RegistryError
+from medperf_git.records.base import Pin, Record
+from medperf_git.records.benchmark import Benchmark
+from medperf_git.records.codec import decode
+from medperf_git.records.participant import Participant
+from medperf_git.records.policy import Policy
+from medperf_git.records.root import Root
+from medperf_git.store import tree as trees
+from medperf_git.store.paths import GENESIS, REGISTRY, Place, SignaturePlace, folder_of, kind_folder, locate
+from medperf_git.store.tree import Tree
+from medperf_git.records.namespace import namespace
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+# Records are immutable and named by their bytes: one cache serves every snapshot.
+_decode = lru_cache(maxsize=4096)(decode)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A record together with where it stands and its exact bytes."""
+
+    place: Place
+    payload: bytes
+    record: Record
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes."""
+        return sha256_hex(self.payload)
+
+    @property
+    def pin(self) -> Pin:
+        """The reference that names exactly this file."""
+        return Pin(id=self.place.id, revision=self.place.revision, sha256=self.sha256)
+
+
+class Snapshot:
+    """Typed access to the registry in a tree."""
+
+    def __init__(self, tree: Tree, commit: str | None = None) -> None:
+        self.tree = tree
+        self.commit = commit
+
+    # --- identity ------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a registry in the tree."""
+        return trees.find(self.tree, GENESIS) is not None
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the genesis file: the registry's identity.
+
+        Raises:
+            RegistryError: the tree holds no registry.
+        """
+        genesis = trees.read(self.tree, GENESIS)
+        if genesis is None:
+            raise RegistryError(
+                f"not a registry: {GENESIS} is missing",
+                code="no-registry",
+                advice="check the address; `mpgit registry init` makes a new registry",
+            )
+        return sha256_hex(genesis)
+
+    def namespace(self, place: Place) -> str:
+        """The namespace that signatures of the record at `place` must carry."""
+        return namespace(place.record_kind, self.identity, revision=place.revision)
+
+    # --- one record ----------------------------------------------------------------------
+
+    def payload(self, path: str, most: int = document.MAX_BYTES) -> bytes | None:
+        """The bytes of a file, or None where there is none.
+
+        Raises:
+            CanonicalError: it is larger than `most` bytes.
+        """
+        entry = trees.find(self.tree, path)
+        if entry is None or entry.is_tree:
+            return None
+        size = self.tree.size(entry)
+        if size > most:
+            raise CanonicalError(f"{size} bytes; at most {most}", code="too-large", place=path)
+        return self.tree.blob(entry)
+
+    def load(self, place: Place) -> Loaded:
+        """The record at a place.
+
+        Raises:
+            RegistryError: there is none.
+            CanonicalError, RecordError: it can't be read; `place` names the file.
+        """
+        payload = self.payload(place.path)
+        if payload is None:
+            raise RegistryError(f"no such record: {place.path}", code="no-record", place=place.path)
+        try:
+            record = _decode(payload, place.record_kind, depth=place.depth)
+        except MpgitError as error:
+            error.place = f"{place.path}: {error.place}" if error.place else place.path
+            raise
+        return Loaded(place, payload, record)
+
+    def has(self, place: Place) -> bool:
+        """Whether there is a file at the place."""
+        return trees.find(self.tree, place.path) is not None
+
+    def resolve(self, kind: str, pin: Pin) -> Loaded:
+        """The record that a pin names.
+
+        Raises:
+            RegistryError: it is missing, or its bytes have another digest.
+            CanonicalError, RecordError: it can't be read.
+        """
+        loaded = self.load(Place(kind, pin.id, pin.revision))
+        if loaded.sha256 != pin.sha256:
+            raise RegistryError(
+                f"{loaded.place.path} has the digest {loaded.sha256[:16]}…, "
+                f"but {pin.sha256[:16]}… is pinned",
+                code="pin-digest",
+                place=loaded.place.path,
+            )
+        return loaded
+
+    # --- revisions -----------------------------------------------------------------------
+
+    def revisions(self, kind: str, record_id: str) -> list[Place]:
+        """Every revision of a record, oldest first, withdrawn ones included."""
+        folder = folder_of(kind, record_id)
+        places = (locate(f"{folder}/{name}") for name in self.tree.entries(folder))
+        return sorted(p for p in places if isinstance(p, Place) and not p.withdrawn)
+
+    def is_withdrawn(self, place: Place) -> bool:
+        """Whether a withdrawal stands beside the record."""
+        return self.has(place.withdrawal)
+
+    def newest(self, kind: str, record_id: str) -> Place | None:
+        """The newest revision, withdrawn or not."""
+        places = self.revisions(kind, record_id)
+        return places[-1] if places else None
+
+    def standing(self, kind: str, record_id: str) -> Place | None:
+        """The newest revision that is not withdrawn."""
+        places = [p for p in self.revisions(kind, record_id) if not self.is_withdrawn(p)]
+        return places[-1] if places else None
+
+    def stands(self, place: Place) -> bool:
+        """Whether this very revision is the one that stands."""
+        return self.standing(place.kind, place.id) == place
+
+    # --- what authority asks (``trust.authority.View``) -----------------------------------
+
+    def _typed(self, place: Place | None, model: type[RecordT]) -> RecordT | None:
+        if place is None:
+            return None
+        record = self.load(place).record
+        return record if isinstance(record, model) else None
+
+    def root(self) -> Root | None:
+        """The newest root."""
+        return self._typed(self.newest("root", "root"), Root)
+
+    def participant(self, participant: str) -> Participant | None:
+        """A participant's newest record; None once that is withdrawn.
+
+        An older revision never stands again: it would revive revoked keys.
+        """
+        place = self.newest("participant", participant)
+        if place is None or self.is_withdrawn(place):
+            return None
+        return self._typed(place, Participant)
+
+    def benchmark(self, benchmark: str) -> Benchmark | None:
+        """The standing benchmark."""
+        return self._typed(self.standing("benchmark", benchmark), Benchmark)
+
+    def policy(self, benchmark: str) -> Policy | None:
+        """The benchmark's standing policy."""
+        return self._typed(self.standing("policy", benchmark), Policy)
+
+    # --- listing -------------------------------------------------------------------------
+
+    def places(self, kind: str) -> Iterator[Place]:
+        """Every record of a kind by path, withdrawals left out."""
+        for path, _ in trees.walk(self.tree, kind_folder(kind)):
+            place = locate(path)
+            if isinstance(place, Place) and place.kind == kind and not place.withdrawn:
+                yield place
+
+    def standing_places(self, kind: str, below: str | None = None) -> Iterator[Place]:
+        """The standing revision of every record of a kind, by id.
+
+        Args:
+            kind: the kind.
+            below: look only below this folder.
+        """
+        ids = set()
+        for path, _ in trees.walk(self.tree, below or kind_folder(kind)):
+            place = locate(path)
+            if isinstance(place, Place) and place.kind == kind:
+                ids.add(place.id)
+        for record_id in sorted(ids):
+            place = self.standing(kind, record_id)
+            if place is not None:
+                yield place
+
+    def everything(self) -> Iterator[tuple[str, Place | SignaturePlace | None]]:
+        """Every path under ``registry/`` with what it is for."""
+        for path, _ in trees.walk(self.tree, REGISTRY):
+            yield path, locate(path)
+
+    def signatures(self, place: Place) -> list[SignaturePlace]:
+        """The signatures beside a record."""
+        names = self.tree.entries(place.folder)
+        found = (locate(f"{place.folder}/{name}") for name in names)
+        return sorted(s for s in found if isinstance(s, SignaturePlace) and s.record == place)

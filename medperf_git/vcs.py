@@ -1,0 +1,403 @@
+"""Git: the only importer of GitPython. Objects, refs, commits, fetch and push.
+
+Reads blobs and trees by id and builds commits from objects; there is never a checkout, so
+nothing that a tree brings (attributes, filters, hooks, submodules) is ever acted on. Knows
+nothing of records.
+
+Example:
+    >>> import tempfile
+    >>> repository = Repository.create(Path(tempfile.mkdtemp()) / "r.git")
+    >>> blob = repository.write_blob(b"hello\\n")
+    >>> tree = repository.write_tree([TreeEntry("a.txt", 0o100644, blob)])
+    >>> [entry.name for entry in repository.tree_entries(tree)]
+    ['a.txt']
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import git
+from git.objects.fun import tree_entries_from_data, tree_to_stream
+from gitdb.base import IStream
+from gitdb.exc import BadName, BadObject, ODBError
+
+from medperf_git.errors import GitError, RaceError
+
+FILE_MODE: Final = 0o100644
+TREE_MODE: Final = 0o040000
+EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+PROTOCOLS: Final = "file:git:http:https:ssh"
+
+_SCP_LIKE = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^:].*")
+_URL = re.compile(r"(?:file|git|https?|ssh)://.+")
+# A request can fail for reasons that another try mends; a refused lease is one of them.
+_RACE = re.compile(r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One entry of a tree object."""
+
+    name: str
+    mode: int
+    oid: str
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is a folder."""
+        return self.mode == TREE_MODE
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit: ids in hex, time in seconds since 1970 (UTC)."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    time: int
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The message's first line."""
+        return self.message.partition("\n")[0]
+
+
+def refuse_url(url: str) -> str:
+    """`url` itself if it is one that git may be given.
+
+    Raises:
+        GitError: an option in disguise, or a helper such as ``ext::``.
+    """
+    plain_path = "://" not in url and "::" not in url and not url.startswith("-")
+    if _URL.fullmatch(url) or _SCP_LIKE.fullmatch(url) or (plain_path and url):
+        return url
+    raise GitError(
+        f"not a repository address: {url!r}",
+        code="bad-url",
+        advice="give https://…, ssh://…, user@host:path, file:///… or a path",
+    )
+
+
+class Repository:
+    """One repository on this disk, bare or not; only its objects and refs are used."""
+
+    def __init__(self, repo: git.Repo) -> None:
+        self._repo = repo
+        self._repo.git.update_environment(
+            GIT_ALLOW_PROTOCOL=PROTOCOLS,
+            GIT_NO_REPLACE_OBJECTS="1",
+            GIT_OPTIONAL_LOCKS="0",
+            LC_ALL="C.UTF-8",
+        )
+        # Instance-bound: a cache on the method would keep every repository alive.
+        self.tree_entries = lru_cache(maxsize=65_536)(self._read_tree)
+
+    # --- opening -------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, branch: str = "main") -> Repository:
+        """A new bare repository.
+
+        Raises:
+            GitError: it can't be made there.
+        """
+        try:
+            repo = git.Repo.init(
+                path, bare=True, initial_branch=branch, odbt=git.GitCmdObjectDB
+            )
+        except (git.GitCommandError, OSError) as error:
+            raise GitError(f"can't create a repository: {_reason(error)}", place=str(path)) from error
+        return cls(repo)
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """The repository at `path` (a working folder, a bare repository or a `.git`).
+
+        Raises:
+            GitError: there is none.
+        """
+        try:
+            return cls(git.Repo(path, odbt=git.GitCmdObjectDB))
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise GitError("not a Git repository", code="no-repository", place=str(path)) from error
+
+    def close(self) -> None:
+        """Ends the helper processes."""
+        self._repo.close()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The Git folder."""
+        return Path(self._repo.git_dir)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether history was cut off."""
+        return (self.path / "shallow").exists()
+
+    # --- reading -------------------------------------------------------------------------
+
+    def resolve(self, revision: str) -> str:
+        """The commit that a revision names, in hex.
+
+        Raises:
+            GitError: it names none.
+        """
+        if revision.startswith("-"):
+            raise GitError(f"not a revision: {revision!r}", code="no-revision")
+        try:
+            text: str = self._repo.git.rev_parse("--verify", "--quiet", revision + "^{commit}")
+        except git.GitCommandError as error:
+            raise GitError(
+                f"no such commit: {revision!r}", code="no-revision", place=str(self.path)
+            ) from error
+        return text.strip()
+
+    def find(self, revision: str) -> str | None:
+        """As `resolve`, or None where the revision names no commit."""
+        try:
+            return self.resolve(revision)
+        except GitError:
+            return None
+
+    def commit(self, oid: str) -> Commit:
+        """The commit with this id.
+
+        Raises:
+            GitError: there is none.
+        """
+        header, _, message = self._read(oid, b"commit").decode("utf-8", "replace").partition("\n\n")
+        fields: dict[str, list[str]] = {}
+        for line in header.split("\n"):
+            name, _, value = line.partition(" ")
+            fields.setdefault(name, []).append(value)
+        author, _, stamp = fields["author"][0].rpartition("> ")
+        return Commit(
+            oid=oid,
+            tree=fields["tree"][0],
+            parents=tuple(fields.get("parent", ())),
+            author=author + ">",
+            time=int(stamp.split(" ")[0]),
+            message=message,
+        )
+
+    def _read(self, oid: str, kind: bytes) -> bytes:
+        try:
+            stream = self._repo.odb.stream(bytes.fromhex(oid))
+        except (BadObject, BadName, ODBError, ValueError) as error:
+            raise GitError(
+                f"the object {oid} is missing or damaged", code="no-object", place=str(self.path)
+            ) from error
+        payload: bytes = stream.read()
+        if stream.type != kind:
+            raise GitError(f"{oid} is a {stream.type.decode()}", code="no-object")
+        return payload
+
+    def _read_tree(self, oid: str) -> tuple[TreeEntry, ...]:
+        if oid == EMPTY_TREE:
+            return ()
+        return tuple(
+            TreeEntry(name, mode, sha.hex())
+            for sha, mode, name in tree_entries_from_data(self._read(oid, b"tree"))
+        )
+
+    def blob(self, oid: str) -> bytes:
+        """A blob's bytes.
+
+        Raises:
+            GitError: there is no such blob.
+        """
+        return self._read(oid, b"blob")
+
+    def blob_size(self, oid: str) -> int:
+        """A blob's size in bytes, without reading it.
+
+        Raises:
+            GitError: there is no such object.
+        """
+        try:
+            size: int = self._repo.odb.info(bytes.fromhex(oid)).size
+        except (BadObject, BadName, ODBError, ValueError) as error:
+            raise GitError(f"the object {oid} is missing", code="no-object") from error
+        return size
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
+        text: str = self._repo.git.for_each_ref(
+            "--format=%(refname) %(objectname)", prefix.rstrip("/")
+        )
+        return dict(line.split(" ") for line in text.splitlines() if line)
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether `descendant` contains `ancestor` (or is it)."""
+        status, _, _ = self._repo.git.merge_base(
+            "--is-ancestor", ancestor, descendant, with_extended_output=True, with_exceptions=False
+        )
+        return bool(status == 0)
+
+    def merge_base(self, left: str, right: str) -> str | None:
+        """The best common ancestor, or None where there is none."""
+        _, text, _ = self._repo.git.merge_base(
+            left, right, with_extended_output=True, with_exceptions=False
+        )
+        return text.split("\n")[0] or None
+
+    def first_parents(self, head: str, after: str | None = None) -> Iterator[str]:
+        """Commit ids from oldest to newest along first parents; `after` itself is left out.
+
+        Raises:
+            GitError: the history can't be walked.
+        """
+        span = [head] if after is None else [head, f"^{after}"]
+        try:
+            text: str = self._repo.git.rev_list("--first-parent", "--reverse", *span, "--")
+        except git.GitCommandError as error:
+            raise GitError(f"can't walk the history: {_reason(error)}") from error
+        return iter(text.splitlines())
+
+    # --- writing -------------------------------------------------------------------------
+
+    def write_blob(self, payload: bytes) -> str:
+        """Stores a blob; returns its id."""
+        return self._store(b"blob", payload)
+
+    def write_tree(self, entries: Iterable[TreeEntry]) -> str:
+        """Stores a tree object; returns its id."""
+        # Git orders a folder as if its name ended in a slash.
+        ordered = sorted(
+            entries, key=lambda entry: entry.name.encode() + (b"/" if entry.is_tree else b"")
+        )
+        buffer = BytesIO()
+        tree_to_stream(
+            [(bytes.fromhex(entry.oid), entry.mode, entry.name) for entry in ordered], buffer.write
+        )
+        return self._store(b"tree", buffer.getvalue())
+
+    def write_commit(
+        self, tree: str, parents: Sequence[str], message: str, author: tuple[str, str]
+    ) -> str:
+        """Stores a commit; returns its id.
+
+        Args:
+            tree: the tree's id.
+            parents: the parents' ids, the first parent first.
+            message: the whole message.
+            author: name and address; also the committer.
+        """
+        stamp = f"{_plain(author[0])} <{_plain(author[1])}> {int(time.time())} +0000"
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"author {stamp}", f"committer {stamp}", "", message.rstrip("\n") + "\n"]
+        return self._store(b"commit", "\n".join(lines).encode())
+
+    def _store(self, kind: bytes, payload: bytes) -> str:
+        try:
+            stored = self._repo.odb.store(IStream(kind, len(payload), BytesIO(payload)))
+        except OSError as error:
+            raise GitError(
+                f"can't write an object: {error.strerror}",
+                code="disk",
+                place=str(self.path),
+                advice="free some disk space or mend the permissions, then try again",
+            ) from error
+        oid: str = stored.binsha.hex()
+        return oid
+
+    def set_ref(self, name: str, oid: str, old: str | None = None) -> None:
+        """Points a ref at a commit; with `old`, only if it still points there.
+
+        Raises:
+            RaceError: it points elsewhere.
+        """
+        try:
+            self._repo.git.update_ref(name, oid, *([] if old is None else [old]))
+        except git.GitCommandError as error:
+            raise RaceError(f"can't move {name}: {_reason(error)}", place=str(self.path)) from error
+
+    # --- the network ---------------------------------------------------------------------
+
+    def fetch(self, url: str, refspecs: Sequence[str]) -> None:
+        """Fetches refs from another repository; refs that vanished there vanish here.
+
+        Raises:
+            GitError: out of reach, or it sent damaged objects.
+        """
+        command = [
+            *("--quiet", "--prune", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
+            *("--", refuse_url(url), *refspecs),
+        ]
+        try:
+            self._repo.git(c=["fetch.fsckObjects=true", "gc.auto=0"]).fetch(*command)
+        except git.GitCommandError as error:
+            raise GitError(
+                f"can't fetch from {url}: {_reason(error)}",
+                code="unreachable",
+                place=url,
+                advice="check the address, the network and your access, then try again; "
+                "everything but fetching and sending works without network",
+            ) from error
+        self.tree_entries.cache_clear()
+
+    def push(self, url: str, updates: Sequence[tuple[str, str, str | None]]) -> None:
+        """Pushes refs, all or none.
+
+        Args:
+            url: the other repository.
+            updates: (commit id or "" to delete, full ref name there, the id that it must have
+                there now; None where it must not exist yet).
+
+        Raises:
+            RaceError: somebody else moved one of the refs; nothing was changed.
+            GitError: refused, or out of reach.
+        """
+        leases = [f"--force-with-lease={name}:{old or ''}" for _, name, old in updates]
+        refspecs = [f"{oid}:{name}" for oid, name, _ in updates]
+        try:
+            self._repo.git.push(
+                "--quiet", "--atomic", "--no-verify", *leases, "--", refuse_url(url), *refspecs
+            )
+        except git.GitCommandError as error:
+            reason = _reason(error)
+            if _RACE.search(str(error.stderr)):
+                raise RaceError(f"somebody else pushed first: {reason}", place=url) from error
+            raise GitError(
+                f"can't push to {url}: {reason}",
+                code="push-refused" if "rejected" in str(error.stderr) else "unreachable",
+                place=url,
+                advice="check your access to the repository, then try again; nothing was lost",
+            ) from error
+
+
+def identity_from_environment() -> tuple[str, str]:
+    """Name and address for commits: decoration only, since authority lies in signatures."""
+    name = os.environ.get("GIT_AUTHOR_NAME") or "mpgit"
+    return name, os.environ.get("GIT_AUTHOR_EMAIL") or "mpgit@localhost"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[<>\n\0]", "", text).strip() or "mpgit"
+
+
+def _reason(error: Exception) -> str:
+    """What git itself said, in one line."""
+    stderr = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: '")
+    lines = [line.strip(" '") for line in stderr.splitlines() if line.strip(" '")]
+    telling = [line for line in lines if re.match(r"(fatal|error|remote|ssh):|.*rejected", line)]
+    return "; ".join((telling or lines)[:4])[:600]
