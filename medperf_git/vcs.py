@@ -1,4 +1,4 @@
-"""Git: the only importer of GitPython. Objects, refs, commits, fetch and push.
+r"""Git: the only importer of GitPython. Objects, refs, commits, fetch and push.
 
 Reads blobs and trees by id and builds commits from objects; there is never a checkout, so
 nothing that a tree brings (attributes, filters, hooks, submodules) is ever acted on. Knows
@@ -7,7 +7,7 @@ nothing of records.
 Example:
     >>> import tempfile
     >>> repository = Repository.create(Path(tempfile.mkdtemp()) / "r.git")
-    >>> blob = repository.write_blob(b"hello\\n")
+    >>> blob = repository.write_blob(b"hello\n")
     >>> tree = repository.write_tree([TreeEntry("a.txt", 0o100644, blob)])
     >>> [entry.name for entry in repository.tree_entries(tree)]
     ['a.txt']
@@ -15,6 +15,7 @@ Example:
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -23,12 +24,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import git
-from git.objects.fun import tree_entries_from_data, tree_to_stream
+from gitdb import LooseObjectDB
 from gitdb.base import IStream
-from gitdb.exc import BadName, BadObject, ODBError
+from gitdb.exc import ODBError
 
 from medperf_git.errors import GitError, RaceError
 
@@ -37,10 +38,17 @@ TREE_MODE: Final = 0o040000
 EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 PROTOCOLS: Final = "file:git:http:https:ssh"
 
-_SCP_LIKE = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^:].*")
-_URL = re.compile(r"(?:file|git|https?|ssh)://.+")
+# No part begins with a dash: ssh would read it as an option.
+_SCP_LIKE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*@[A-Za-z0-9.][A-Za-z0-9.-]*:[^:-].*")
+_URL = re.compile(r"(?:file|git|https?|ssh)://[^-\s][^\s\0]*")
 # A request can fail for reasons that another try mends; a refused lease is one of them.
-_RACE = re.compile(r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value")
+_RACE = re.compile(
+    r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
+    r"|failed to update ref"
+)
+_TREE_ENTRY = re.compile(rb"([1-7][0-7]{4,5}) ([^\0/]+)\0(.{20})", re.DOTALL)
+_NO_NAMES: Final = frozenset({".", "..", ".git"})
+"""Names that no checkout may have; git refuses them too, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,11 @@ class TreeEntry:
     def is_tree(self) -> bool:
         """Whether it is a folder."""
         return self.mode == TREE_MODE
+
+    @property
+    def order(self) -> bytes:
+        """What git sorts by: a folder as if its name ended in a slash."""
+        return self.name.encode("utf-8", "surrogateescape") + (b"/" if self.is_tree else b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +93,10 @@ def refuse_url(url: str) -> str:
     Raises:
         GitError: an option in disguise, or a helper such as ``ext::``.
     """
-    plain_path = "://" not in url and "::" not in url and not url.startswith("-")
-    if _URL.fullmatch(url) or _SCP_LIKE.fullmatch(url) or (plain_path and url):
+    head = url.partition("/")[0]
+    plain_path = "://" not in url and "::" not in url and ":-" not in head
+    clean = bool(url) and not url.startswith("-") and not re.search(r"[\0\n\r]", url)
+    if clean and (_URL.fullmatch(url) or _SCP_LIKE.fullmatch(url) or plain_path):
         return url
     raise GitError(
         f"not a repository address: {url!r}",
@@ -96,11 +111,14 @@ class Repository:
     def __init__(self, repo: git.Repo) -> None:
         self._repo = repo
         self._repo.git.update_environment(
+            # Within a hook the environment names another repository.
+            GIT_DIR=str(Path(repo.git_dir).absolute()),
             GIT_ALLOW_PROTOCOL=PROTOCOLS,
             GIT_NO_REPLACE_OBJECTS="1",
             GIT_OPTIONAL_LOCKS="0",
             LC_ALL="C.UTF-8",
         )
+        self._objects = LooseObjectDB(repo.odb.root_path())
         # Instance-bound: a cache on the method would keep every repository alive.
         self.tree_entries = lru_cache(maxsize=65_536)(self._read_tree)
 
@@ -115,10 +133,17 @@ class Repository:
         """
         try:
             repo = git.Repo.init(
-                path, bare=True, initial_branch=branch, odbt=git.GitCmdObjectDB
+                path,
+                bare=True,
+                initial_branch=branch,
+                odbt=git.GitCmdObjectDB,
+                expand_vars=False,
+                env={"GIT_DIR": str(path.absolute())},
             )
         except (git.GitCommandError, OSError) as error:
-            raise GitError(f"can't create a repository: {_reason(error)}", place=str(path)) from error
+            raise GitError(
+                f"can't create a repository: {_reason(error)}", place=str(path)
+            ) from error
         return cls(repo)
 
     @classmethod
@@ -129,7 +154,7 @@ class Repository:
             GitError: there is none.
         """
         try:
-            return cls(git.Repo(path, odbt=git.GitCmdObjectDB))
+            return cls(git.Repo(path, odbt=git.GitCmdObjectDB, expand_vars=False))
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise GitError("not a Git repository", code="no-repository", place=str(path)) from error
 
@@ -137,7 +162,7 @@ class Repository:
         """Ends the helper processes."""
         self._repo.close()
 
-    def __enter__(self) -> Repository:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -189,35 +214,38 @@ class Repository:
         for line in header.split("\n"):
             name, _, value = line.partition(" ")
             fields.setdefault(name, []).append(value)
-        author, _, stamp = fields["author"][0].rpartition("> ")
-        return Commit(
-            oid=oid,
-            tree=fields["tree"][0],
-            parents=tuple(fields.get("parent", ())),
-            author=author + ">",
-            time=int(stamp.split(" ")[0]),
-            message=message,
-        )
+        try:
+            author, _, stamp = fields["author"][0].rpartition("> ")
+            return Commit(
+                oid=oid,
+                tree=fields["tree"][0],
+                parents=tuple(fields.get("parent", ())),
+                author=author + ">",
+                time=int(stamp.split(" ")[0]),
+                message=message,
+            )
+        except (KeyError, ValueError) as error:
+            raise GitError(f"the commit {oid} is malformed", code="no-object") from error
 
     def _read(self, oid: str, kind: bytes) -> bytes:
+        fault = GitError(
+            f"the object {oid} is missing or damaged", code="no-object", place=str(self.path)
+        )
         try:
             stream = self._repo.odb.stream(bytes.fromhex(oid))
-        except (BadObject, BadName, ODBError, ValueError) as error:
-            raise GitError(
-                f"the object {oid} is missing or damaged", code="no-object", place=str(self.path)
-            ) from error
-        payload: bytes = stream.read()
+            payload: bytes = stream.read()
+        except (ODBError, ValueError, OSError) as error:
+            self._repo.git.clear_cache()  # a helper that met a damaged object has died
+            raise fault from error
         if stream.type != kind:
-            raise GitError(f"{oid} is a {stream.type.decode()}", code="no-object")
+            raise GitError(f"{oid} is a {_text(stream.type)}", code="no-object")
+        if _object_id(kind, payload) != oid:
+            self._repo.git.clear_cache()
+            raise fault
         return payload
 
     def _read_tree(self, oid: str) -> tuple[TreeEntry, ...]:
-        if oid == EMPTY_TREE:
-            return ()
-        return tuple(
-            TreeEntry(name, mode, sha.hex())
-            for sha, mode, name in tree_entries_from_data(self._read(oid, b"tree"))
-        )
+        return () if oid == EMPTY_TREE else _parse_tree(oid, self._read(oid, b"tree"))
 
     def blob(self, oid: str) -> bytes:
         """A blob's bytes.
@@ -231,12 +259,16 @@ class Repository:
         """A blob's size in bytes, without reading it.
 
         Raises:
-            GitError: there is no such object.
+            GitError: there is no such blob.
         """
         try:
-            size: int = self._repo.odb.info(bytes.fromhex(oid)).size
-        except (BadObject, BadName, ODBError, ValueError) as error:
+            info = self._repo.odb.info(bytes.fromhex(oid))
+        except (ODBError, ValueError, OSError) as error:
+            self._repo.git.clear_cache()
             raise GitError(f"the object {oid} is missing", code="no-object") from error
+        if info.type != b"blob":
+            raise GitError(f"{oid} is a {_text(info.type)}", code="no-object")
+        size: int = info.size
         return size
 
     def refs(self, prefix: str) -> dict[str, str]:
@@ -280,16 +312,14 @@ class Repository:
         return self._store(b"blob", payload)
 
     def write_tree(self, entries: Iterable[TreeEntry]) -> str:
-        """Stores a tree object; returns its id."""
-        # Git orders a folder as if its name ended in a slash.
-        ordered = sorted(
-            entries, key=lambda entry: entry.name.encode() + (b"/" if entry.is_tree else b"")
-        )
-        buffer = BytesIO()
-        tree_to_stream(
-            [(bytes.fromhex(entry.oid), entry.mode, entry.name) for entry in ordered], buffer.write
-        )
-        return self._store(b"tree", buffer.getvalue())
+        """Stores a tree object; returns its id.
+
+        Raises:
+            GitError: two entries have one name, or a name is none that git takes.
+        """
+        payload = _tree_bytes(entries)
+        _parse_tree("to be written", payload)
+        return self._store(b"tree", payload)
 
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str, author: tuple[str, str]
@@ -304,12 +334,14 @@ class Repository:
         """
         stamp = f"{_plain(author[0])} <{_plain(author[1])}> {int(time.time())} +0000"
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        lines += [f"author {stamp}", f"committer {stamp}", "", message.rstrip("\n") + "\n"]
-        return self._store(b"commit", "\n".join(lines).encode())
+        text = message.replace("\0", "").rstrip("\n") + "\n"
+        lines += [f"author {stamp}", f"committer {stamp}", "", text]
+        return self._store(b"commit", "\n".join(lines).encode("utf-8", "replace"))
 
     def _store(self, kind: bytes, payload: bytes) -> str:
         try:
-            stored = self._repo.odb.store(IStream(kind, len(payload), BytesIO(payload)))
+            # In this process, for speed; atomic: a temporary file, then a rename.
+            stored = self._objects.store(IStream(kind, len(payload), BytesIO(payload)))
         except OSError as error:
             raise GitError(
                 f"can't write an object: {error.strerror}",
@@ -340,8 +372,8 @@ class Repository:
             GitError: out of reach, or it sent damaged objects.
         """
         command = [
-            *("--quiet", "--prune", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
-            *("--", refuse_url(url), *refspecs),
+            *("--quiet", "--prune", "--no-tags", "--no-recurse-submodules"),
+            *("--no-write-fetch-head", "--", refuse_url(url), *refspecs),
         ]
         try:
             self._repo.git(c=["fetch.fsckObjects=true", "gc.auto=0"]).fetch(*command)
@@ -389,6 +421,55 @@ def identity_from_environment() -> tuple[str, str]:
     """Name and address for commits: decoration only, since authority lies in signatures."""
     name = os.environ.get("GIT_AUTHOR_NAME") or "mpgit"
     return name, os.environ.get("GIT_AUTHOR_EMAIL") or "mpgit@localhost"
+
+
+def _object_id(kind: bytes, payload: bytes) -> str:
+    """Git's own id for an object."""
+    head = b"%s %d\0" % (kind, len(payload))
+    return hashlib.sha1(head + payload, usedforsecurity=False).hexdigest()
+
+
+def blob_id(payload: bytes) -> str:
+    """The id that Git gives a blob with these bytes."""
+    return _object_id(b"blob", payload)
+
+
+def tree_id(entries: Iterable[TreeEntry]) -> str:
+    """The id that Git gives a tree with these entries."""
+    return _object_id(b"tree", _tree_bytes(entries))
+
+
+def _tree_bytes(entries: Iterable[TreeEntry]) -> bytes:
+    return b"".join(
+        b"%o %s\0%s"
+        % (entry.mode, entry.name.encode("utf-8", "surrogateescape"), bytes.fromhex(entry.oid))
+        for entry in sorted(entries, key=lambda entry: entry.order)
+    )
+
+
+def _parse_tree(oid: str, payload: bytes) -> tuple[TreeEntry, ...]:
+    """The entries of a tree object, in its one spelling.
+
+    What other readers could see otherwise (a name twice or out of order, a slash in a name)
+    is refused, so that what is judged is what git would check out.
+    """
+    entries: list[TreeEntry] = []
+    at = 0
+    while match := _TREE_ENTRY.match(payload, at):
+        name = match[2].decode("utf-8", "surrogateescape")
+        entries.append(TreeEntry(name, int(match[1], 8), match[3].hex()))
+        at = match.end()
+    names = {entry.name for entry in entries}
+    orders = [entry.order for entry in entries]
+    if at != len(payload) or len(names) != len(entries) or orders != sorted(orders):
+        raise GitError(f"the tree {oid} is malformed", code="bad-tree")
+    if odd := sorted(name for name in names if name.lower() in _NO_NAMES):
+        raise GitError(f"the tree {oid} has an entry named {odd[0]}", code="bad-tree")
+    return tuple(entries)
+
+
+def _text(word: str | bytes) -> str:
+    return word.decode() if isinstance(word, bytes) else word
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,9 @@ from medperf_git.records.kinds import KINDS
 from medperf_git.records.schema import generate, schema_file
 
 TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP))
+
+from tools import record_reference  # noqa: E402 (the line above makes `tools` importable)
 
 
 def schemas() -> dict[str, str]:
@@ -29,10 +32,15 @@ def schemas() -> dict[str, str]:
     return files
 
 
+def references() -> dict[str, str]:
+    """The pages of ``docs/`` that are made from the code."""
+    return {"docs/records.md": record_reference.render()}
+
+
 def main(arguments: list[str]) -> int:
     """Write or check every generated file; returns the exit code."""
     drifted = []
-    for name, text in schemas().items():
+    for name, text in {**schemas(), **references()}.items():
         path = TOP / name
         if path.exists() and path.read_text("utf-8") == text:
             continue

@@ -43,17 +43,24 @@ def fingerprint(files: Iterable[FileDigest]) -> str:
     leaves and root apart (RFC 6962 §2.1 says why).
 
     Raises:
-        CanonicalError: two files have one path.
+        CanonicalError: two files have one path, or a path is no file name.
     """
     root = hashlib.sha256(b"\x01")
-    ordered = sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    ordered = sorted(((_path_bytes(file.path), file) for file in files), key=lambda pair: pair[0])
     root.update(len(ordered).to_bytes(8, "big"))
-    last: str | None = None
-    for file in ordered:
-        if file.path == last:
+    last: bytes | None = None
+    for path, file in ordered:
+        if path == last:
             raise CanonicalError(f"two files with the path {file.path!r}")
-        last = file.path
-        path = file.path.encode("utf-8", "surrogateescape")
+        last = path
         leaf = b"\x00" + len(path).to_bytes(8, "big") + path + file.size.to_bytes(8, "big")
         root.update(hashlib.sha256(leaf + bytes.fromhex(file.sha256)).digest())
     return root.hexdigest()
+
+
+def _path_bytes(path: str) -> bytes:
+    """The bytes that the file system has: names that are no UTF-8 come in as `os.fsdecode`'s."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise CanonicalError(f"no file has the path {path!r}") from error

@@ -154,8 +154,9 @@ def _lines_of(payload: bytes) -> list[str]:
         line = payload[: error.start].count(b"\n") + 1
         raise CanonicalError(f"not UTF-8: {error.reason}", place=f"line {line}") from error
     lines = text.split("\n")
-    if lines.pop() != "":
+    if lines[-1] != "":
         raise CanonicalError("the last line does not end in a newline", place=f"line {len(lines)}")
+    lines.pop()
     _refuse_size(payload, len(lines))
     return lines
 

@@ -66,10 +66,10 @@ def _construct_number(loader: Any, node: Any) -> Any:
 
 _PlainLoader.add_constructor("tag:yaml.org,2002:int", _construct_number)
 _PlainLoader.add_constructor("tag:yaml.org,2002:float", _construct_number)
-# YAML 1.2's (and JSON's) spelling of small numbers, which YAML 1.1 takes for text: 1e-05.
+# What JSON writers write and YAML 1.2 reads, but YAML 1.1 takes for text: 1e-05.
 _PlainLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z", re.ASCII),
+    re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+][0-9]+\Z", re.ASCII),
     list("-+0123456789"),
 )
 # A date typed without quotes stays the text that was typed.

@@ -4,7 +4,8 @@ A pure function of two trees: no network, no clock, no working folder. Its cost 
 change. The rules run in the order below; a record that a rule refuses is left alone by later
 ones, so that each defect is reported once, for its own reason:
 
-1. paths: only additions, plain files, known places, no mixing with the control plane
+1. paths: a readable tree, only additions, plain files, known places, nothing of the control
+   plane among them
 2. bytes: canonical, by schema, in agreement with the path
 3. references: resolve, stand, have the right role; everybody named is registered
 4. kinds: keys kept, policy, images, preparation, tests, metrics
@@ -33,10 +34,13 @@ from medperf_git.checks import (
 from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import Transition
+from medperf_git.errors import CanonicalError, RecordError, RegistryError, TrustError
+from medperf_git.store.paths import REGISTRY
 from medperf_git.store.snapshot import Snapshot
 
 RULES: Final[tuple[Rule, ...]] = (
     # 1. paths
+    tree_rules.ReadableTree(),
     tree_rules.OnlyAdditions(),
     tree_rules.RegularFiles(),
     tree_rules.KnownPaths(),
@@ -87,12 +91,12 @@ def check(base: Snapshot, head: Snapshot, rules: Sequence[Rule] = RULES) -> Repo
         The findings of every rule and the approvals of every added record.
 
     Raises:
-        MpgitError: the base itself can't be read; nothing was judged.
+        GitError: the base itself can't be read; nothing was judged.
     """
     transition = Transition(base, head)
     findings: list[Finding] = []
     for rule in rules:
-        findings.extend(rule.check(transition))
+        findings.extend(_judge(rule, transition))
     statuses = [
         signature_rules.status_of(transition, place, record)
         for place, record in sorted(transition.judged(), key=lambda pair: pair[0])
@@ -100,3 +104,11 @@ def check(base: Snapshot, head: Snapshot, rules: Sequence[Rule] = RULES) -> Repo
     return Report(
         base.commit or "", head.commit or "", tuple(sorted(set(findings))), tuple(statuses)
     )
+
+
+def _judge(rule: Rule, transition: Transition) -> list[Finding]:
+    """What a rule finds; a rule that stumbles over a record refuses the transition."""
+    try:
+        return list(rule.check(transition))
+    except (CanonicalError, RecordError, RegistryError, TrustError) as error:
+        return [rule.finding(error.place or REGISTRY, f"can't be judged: {error.message}")]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import Transition
-from medperf_git.errors import CanonicalError
+from medperf_git.errors import CanonicalError, RecordError
 from medperf_git.records.participant import Participant
 
 
@@ -27,7 +27,9 @@ class CanonicalBytes(Rule):
             if isinstance(error, CanonicalError):
                 transition.blocked.add(place)
                 where = (error.place or "").removeprefix(place.path).removeprefix(": ")
-                yield self.finding(place.path, error.message, field=where, advice=error.advice or "")
+                yield self.finding(
+                    place.path, error.message, field=where, advice=error.advice or ""
+                )
 
 
 class Schema(Rule):
@@ -38,10 +40,12 @@ class Schema(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every added record that does not validate."""
         for place, error in transition.unreadable.items():
-            if not isinstance(error, CanonicalError):
+            if isinstance(error, RecordError):
                 transition.blocked.add(place)
                 where = (error.place or "").removeprefix(place.path).removeprefix(": ")
-                yield self.finding(place.path, error.message, field=where, advice=error.advice or "")
+                yield self.finding(
+                    place.path, error.message, field=where, advice=error.advice or ""
+                )
 
 
 class BodyAgreesWithPath(Rule):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import Transition
-from medperf_git.errors import MpgitError
+from medperf_git.errors import GitError, MpgitError
 from medperf_git.records.base import Record, Reference
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.dataset import Dataset
@@ -35,8 +35,28 @@ class ReferenceResolves(Rule):
                 try:
                     transition.head.resolve(reference.kind, reference.pin)
                 except MpgitError as error:
+                    pinned = Place(reference.kind, reference.pin.id, reference.pin.revision)
+                    if isinstance(error, GitError) and pinned not in transition.unreadable:
+                        raise  # the base itself is damaged: nobody's fault here
                     transition.blocked.add(place)
                     yield self.finding(place.path, error.message, field=reference.field)
+        _block_what_rests_on_refused(transition)
+
+
+def _block_what_rests_on_refused(transition: Transition) -> None:
+    """Later rules follow references: they must not meet a record that was refused already."""
+    refused = {*transition.blocked, *transition.unreadable}
+    while True:
+        resting = {
+            place
+            for place, record in transition.judged()
+            for reference in record.references()
+            if Place(reference.kind, reference.pin.id, reference.pin.revision) in refused
+        }
+        if not resting:
+            return
+        transition.blocked |= resting
+        refused = resting
 
 
 class ReferenceStands(Rule):
@@ -52,9 +72,7 @@ class ReferenceStands(Rule):
             for reference in record.references():
                 yield from self._one(transition, place, reference)
 
-    def _one(
-        self, transition: Transition, place: Place, reference: Reference
-    ) -> Iterator[Finding]:
+    def _one(self, transition: Transition, place: Place, reference: Reference) -> Iterator[Finding]:
         pin = reference.pin
         target = Place(reference.kind, pin.id, pin.revision)
         if transition.head.stands(target):
@@ -110,11 +128,12 @@ class KnownParticipants(Rule):
         """Every unknown participant in a committee, a policy or an id."""
         for place, record in transition.judged():
             for field, participant in _voices(record):
-                view = transition.head if transition.is_genesis else transition.base
-                if view.newest("participant", participant) is None:
+                if transition.view.participant(participant) is None:
                     transition.blocked.add(place)
                     yield self.finding(
-                        place.path, f"{participant} is not registered", field=field
+                        place.path,
+                        f"{participant} is not registered, or was withdrawn",
+                        field=field,
                     )
 
 

@@ -97,9 +97,7 @@ class Report:
 
     def waiting_for(self) -> tuple[str, ...]:
         """Everybody whose signature could still help, by id."""
-        return tuple(
-            sorted({p for r in self.records for a in r.approvals for p in a.waiting_for})
-        )
+        return tuple(sorted({p for r in self.records for a in r.approvals for p in a.waiting_for}))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for ``--json``."""

@@ -38,5 +38,13 @@ class Rule:
         return iter(())
 
     def finding(self, path: str, message: str, *, field: str = "", advice: str = "") -> Finding:
-        """A finding of this rule."""
-        return Finding(self.code, path, message, field, advice or self.advice)
+        """A finding of this rule; what can't be seen in a hostile name or value is escaped."""
+        return Finding(
+            self.code, _visible(path), _visible(message), _visible(field), advice or self.advice
+        )
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

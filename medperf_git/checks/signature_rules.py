@@ -11,22 +11,17 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from medperf_git.checks.report import Approval, Finding, RecordStatus
 from medperf_git.checks.rule import Rule
-from medperf_git.checks.transition import Transition
+from medperf_git.checks.transition import MAX_SIDECARS, Transition
 from medperf_git.errors import CanonicalError, TrustError
 from medperf_git.records.base import Record
 from medperf_git.records.participant import Key, Participant
 from medperf_git.store.paths import Place, SignaturePlace
 from medperf_git.trust.authority import Demand, View, demand, keys_of
 from medperf_git.trust.keys import PublicKey
-from medperf_git.trust.sshsig import Signature
-
-
-def view_of(transition: Transition) -> View:
-    """Where keys and authority are read from: the base; for the genesis, itself."""
-    return transition.head if transition.is_genesis else transition.base
 
 
 class PublicKeys(Rule):
@@ -55,9 +50,11 @@ class SignatureFormat(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every signature file that is not one."""
         for signatures in transition.signatures.values():
+            if len(signatures) > MAX_SIDECARS:
+                continue  # refused unread
             for place in signatures:
                 try:
-                    Signature.parse(transition.signature_bytes(place))
+                    transition.signature(place)
                 except (TrustError, CanonicalError) as error:
                     transition.blocked.add(place.record)
                     yield self.finding(place.path, error.message)
@@ -71,7 +68,7 @@ class SignatureWanted(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every signature of somebody who has no say."""
         for place, record in transition.judged():
-            wanted = demand(record, view_of(transition))
+            wanted = demand(record, transition.view)
             proofs = {key.name for key in wanted.proofs}
             for signature in transition.signatures.get(place, []):
                 if signature.signer not in wanted.eligible:
@@ -98,8 +95,8 @@ class SignatureKey(Rule):
         """Every signature by a key that does not speak for its signer now."""
         for place, record in transition.judged():
             for signature in transition.signatures.get(place, []):
-                made_by = Signature.parse(transition.signature_bytes(signature)).key.text
-                if made_by not in _accepted(signature, record, view_of(transition)):
+                made_by = transition.signature(signature).key.text
+                if made_by not in _accepted(signature, record, transition.view):
                     yield self.finding(
                         signature.path, f"its key is no active key of {signature.signer}"
                     )
@@ -121,9 +118,9 @@ class SignatureFits(Rule):
         for place, _ in transition.judged():
             payload = transition.added[place].payload
             for signature in transition.signatures.get(place, []):
-                parsed = Signature.parse(transition.signature_bytes(signature))
+                parsed = transition.signature(signature)
                 try:
-                    parsed.verify(payload, transition.head.namespace(place))
+                    parsed.verify(payload, transition.namespace(place))
                 except TrustError as error:
                     yield self.finding(signature.path, error.message)
 
@@ -139,9 +136,10 @@ class OneKeyOnePerson(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every second use of a key on one record."""
         for place, _ in transition.judged():
-            used: dict[str, str] = {}
+            used: dict[bytes, str] = {}
             for signature in transition.signatures.get(place, []):
-                key = Signature.parse(transition.signature_bytes(signature)).key.text
+                # The point alone: one key can be listed with and without a token's envelope.
+                key = transition.signature(signature).key.point
                 other = used.setdefault(key, signature.signer)
                 if other != signature.signer:
                     yield self.finding(signature.path, f"made with a key that {other} signed with")
@@ -149,7 +147,7 @@ class OneKeyOnePerson(Rule):
 
 def status_of(transition: Transition, place: Place, record: Record) -> RecordStatus:
     """How far the demand on a record is met; meaningful where no rule found anything."""
-    wanted = demand(record, view_of(transition))
+    wanted = demand(record, transition.view)
     signatures = transition.signatures.get(place, [])
     signers = {signature.signer for signature in signatures if signature.key is None}
     nearest = wanted.nearest(signers)
@@ -166,9 +164,9 @@ def status_of(transition: Transition, place: Place, record: Record) -> RecordSta
 def _unproved(
     transition: Transition, wanted: Demand, signatures: list[SignaturePlace]
 ) -> list[Key]:
-    proved = {
-        Signature.parse(transition.signature_bytes(signature)).key.text
-        for signature in signatures
-        if signature.signer == signature.record.id
-    }
+    proved = set()
+    for signature in signatures:
+        if signature.signer == signature.record.id:
+            with suppress(TrustError, CanonicalError):  # such a one proves nothing
+                proved.add(transition.signature(signature).key.text)
     return [key for key in wanted.proofs if key.public_key not in proved]

@@ -12,19 +12,77 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from medperf_git.errors import CanonicalError, MpgitError, RecordError
+from medperf_git.errors import GitError, MpgitError, RegistryError, TrustError
 from medperf_git.records.base import Record
+from medperf_git.records.benchmark import Committee
+from medperf_git.records.participant import Participant
+from medperf_git.records.policy import Policy
+from medperf_git.records.root import Root
 from medperf_git.store.paths import REGISTRY, Place, SignaturePlace, locate
 from medperf_git.store.snapshot import Loaded, Snapshot
-from medperf_git.store.tree import Change, difference
+from medperf_git.store.tree import Change, Tree, difference
 from medperf_git.trust import sshsig
-from medperf_git.vcs import FILE_MODE
+from medperf_git.trust.authority import View
+from medperf_git.vcs import FILE_MODE, TreeEntry
 
 MAX_SIDECARS = 200
 """More signatures beside one record are refused unread."""
+_GENESIS_ROOT = Place("root", "root", 1)
+
+
+class HeadError(RegistryError):
+    """The proposed tree can't be read: its fault, unlike a base that can't be."""
+
+
+class _HeadTree:
+    """The head's tree, whose faults are told from the base's."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.blob = tree.blob
+        self.size = tree.size
+
+    def entries(self, folder: str) -> Mapping[str, TreeEntry]:
+        """The entries of a folder by name.
+
+        Raises:
+            HeadError: they can't be read.
+        """
+        try:
+            return self._tree.entries(folder)
+        except MpgitError as error:
+            raise HeadError(error.message, place=folder or error.place) from error
+
+
+@dataclass(frozen=True)
+class _GenesisView:
+    """Whom a genesis itself gives authority to: root 1 and first registrations, no more."""
+
+    added: Mapping[Place, Loaded]
+
+    def root(self) -> Root | None:
+        """Root 1."""
+        loaded = self.added.get(_GENESIS_ROOT)
+        return loaded.record if loaded and isinstance(loaded.record, Root) else None
+
+    def participant(self, participant: str, /) -> Participant | None:
+        """A first registration."""
+        loaded = self.added.get(Place("participant", participant, 1))
+        return loaded.record if loaded and isinstance(loaded.record, Participant) else None
+
+    def committee(self, benchmark: str, /) -> Committee | None:
+        """None: a genesis has no benchmarks."""
+        del benchmark
+        return None
+
+    def policy(self, benchmark: str, /) -> Policy | None:
+        """None: a genesis has no policies."""
+        del benchmark
+        return None
 
 
 @dataclass
@@ -35,11 +93,26 @@ class Transition:
     head: Snapshot
     blocked: set[Place] = field(default_factory=set)
     """Records that a rule has already refused: later rules leave them alone."""
+    _parsed: dict[SignaturePlace, sshsig.Signature] = field(default_factory=dict)
 
     @cached_property
+    def _compared(self) -> tuple[tuple[Change, ...], HeadError | None]:
+        try:
+            return tuple(difference(self.base.tree, _HeadTree(self.head.tree))), None
+        except HeadError as error:
+            return (), error
+        except RegistryError as error:  # too large, too deep: of what is proposed
+            return (), HeadError(error.message, place=error.place)
+
+    @property
+    def unreadable_tree(self) -> HeadError | None:
+        """Why the head's tree can't be read at all; nothing else is judged then."""
+        return self._compared[1]
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Every path that differs."""
-        return tuple(difference(self.base.tree, self.head.tree))
+        return self._compared[0]
 
     @cached_property
     def registry_changes(self) -> tuple[Change, ...]:
@@ -54,7 +127,20 @@ class Transition:
     @cached_property
     def is_genesis(self) -> bool:
         """Whether the registry begins here."""
-        return not self.base.exists and self.head.exists
+        return not self.base.exists and self.unreadable_tree is None and self.head.exists
+
+    @cached_property
+    def view(self) -> View:
+        """Where keys and authority are read from: the base; for the genesis, itself."""
+        return _GenesisView(self.added) if self.is_genesis else self.base
+
+    def namespace(self, place: Place) -> str:
+        """The namespace that signatures of a record must carry.
+
+        Raises:
+            RegistryError: there is no registry, neither before nor after.
+        """
+        return (self.base if self.base.exists else self.head).namespace(place)
 
     @cached_property
     def _read(self) -> tuple[dict[Place, Loaded], dict[Place, MpgitError]]:
@@ -66,7 +152,7 @@ class Transition:
                 continue
             try:
                 added[place] = self.head.load(place)
-            except (CanonicalError, RecordError) as error:
+            except MpgitError as error:
                 unreadable[place] = error
         return added, unreadable
 
@@ -98,13 +184,21 @@ class Transition:
                 found.setdefault(place.record, []).append(place)
         return found
 
-    def signature_bytes(self, place: SignaturePlace) -> bytes:
-        """A signature's bytes.
+    def signature(self, place: SignaturePlace) -> sshsig.Signature:
+        """The parsed signature at a place; nothing is verified yet.
 
         Raises:
             CanonicalError: too large to be one.
+            TrustError: not a signature, or its object is missing or damaged.
         """
-        return self.head.payload(place.path, most=sshsig.MAX_BYTES) or b""
+        known = self._parsed.get(place)
+        if known is None:
+            try:
+                payload = self.head.payload(place.path, most=sshsig.MAX_BYTES) or b""
+            except GitError as error:
+                raise TrustError(error.message) from error
+            known = self._parsed[place] = sshsig.Signature.parse(payload)
+        return known
 
 
 def _is_new_file(change: Change) -> bool:

@@ -14,9 +14,29 @@ from collections.abc import Iterator
 from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import MAX_SIDECARS, Transition
+from medperf_git.errors import GitError
 from medperf_git.store.paths import REGISTRY, Place, locate
-from medperf_git.store.tree import find
 from medperf_git.vcs import FILE_MODE
+
+
+class ReadableTree(Rule):
+    """The proposed tree can be read: no missing objects, no name twice, no endless folders.
+
+    A tree that two readers could see differently, or that nobody can finish reading, is not
+    judged any further.
+    """
+
+    advice = "build the request again from main: `git fsck` names the object"
+
+    def check(self, transition: Transition) -> Iterator[Finding]:
+        """The tree's fault, or every added record whose bytes are missing."""
+        error = transition.unreadable_tree
+        if error is not None:
+            yield self.finding(error.place or REGISTRY, error.message)
+        for place, fault in transition.unreadable.items():
+            if isinstance(fault, GitError):
+                transition.blocked.add(place)
+                yield self.finding(place.path, fault.message)
 
 
 class OnlyAdditions(Rule):
@@ -64,9 +84,6 @@ class KnownPaths(Rule):
         for change in transition.registry_changes:
             if change.old is None and locate(change.path) is None:
                 yield self.finding(change.path, "no record or signature may stand here")
-        registry = find(transition.head.tree, REGISTRY)
-        if transition.base.exists and (registry is None or not registry.is_tree):
-            yield self.finding(REGISTRY, "the registry's folder is gone")
 
 
 class NextRevision(Rule):
@@ -127,15 +144,15 @@ class Genesis(Rule):
             return
         pinned: set[str] = set()
         if transition.is_genesis:
-            root = transition.head.payload("registry/root/1.yaml") and transition.added.get(
-                Place("root", "root", 1)
-            )
-            pinned = set(root.record.administrator_ids) if root else set()  # type: ignore[attr-defined]
+            root = transition.view.root()
+            pinned = set(root.administrator_ids) if root else set()
         for place in {**transition.added, **transition.unreadable}:
             allowed = place == Place("root", "root", 1) or (
                 place.kind == "participant" and place.revision == 1 and place.id in pinned
             )
             if not allowed or not transition.is_genesis:
                 transition.blocked.add(place)
-                why = "does not belong in the genesis" if pinned else "there is no genesis before it"
+                why = (
+                    "does not belong in the genesis" if pinned else "there is no genesis before it"
+                )
                 yield self.finding(place.path, why)

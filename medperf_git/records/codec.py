@@ -65,23 +65,45 @@ def build(kind: str, data: Mapping[str, Any]) -> Record:
         # JSON mode reads sequences as tuples and stays strict about everything else.
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        faults = [_fault(detail) for detail in error.errors()]
+        faults = [_fault(detail, data) for detail in error.errors()]
         raise RecordError(
             "; ".join(faults[:20]),
-            place=_place(error.errors()[0]) or None,
+            place=_place(error.errors()[0], data) or None,
             advice=f"the fields are described in docs/records.md, {kind}",
         ) from error
     except (ValueError, TypeError) as error:
         raise RecordError(f"not a {kind}: {error}") from error
 
 
-def _dotted(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
+def replace(record: Record, **changes: Any) -> Record:
+    """A copy with fields changed, validated anew.
+
+    Raises:
+        RecordError: the result is no record of its kind.
+    """
+    copy = record.model_copy(update=changes)
+    return build(getattr(record, "kind"), dump(copy))  # noqa: B009 (each kind declares its own)
 
 
-def _place(detail: Any) -> str:
+def _dotted(location: tuple[int | str, ...], data: Any) -> str:
+    """The field; where the data's `type` chose a form, pydantic names the type as well."""
+    parts = []
+    node = data
+    for at, part in enumerate(location):
+        if isinstance(node, Mapping) and part == node.get("type") and at + 1 < len(location):
+            continue
+        parts.append(str(part))
+        inside = isinstance(node, Mapping | list | tuple)
+        try:
+            node = node[part] if inside else None
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return ".".join(parts)
+
+
+def _place(detail: Any, data: Any) -> str:
     """The dotted field: a validator over several fields names its own at the message's start."""
-    place = _dotted(detail["loc"])
+    place = _dotted(detail["loc"], data)
     named = _NAMED.match(_message(detail))
     inner = named[1] if named and detail["type"] == "value_error" else ""
     # A before-validator of a whole mapping repeats the mapping's name.
@@ -95,8 +117,8 @@ def _message(detail: Any) -> str:
     return str(detail["msg"]).removeprefix("Value error, ")
 
 
-def _fault(detail: Any) -> str:
-    message, place = _message(detail), _place(detail)
+def _fault(detail: Any, data: Any) -> str:
+    message, place = _message(detail), _place(detail, data)
     if detail["type"] == "value_error":
         message = _NAMED.sub("", message)
     return f"{place}: {message}" if place else message

@@ -11,6 +11,7 @@ Example:
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -88,6 +89,23 @@ def _validator(kind: str) -> Any:
     return Draft202012Validator(json.loads(schema_text(kind)))
 
 
+def _pertinent(errors: Iterable[Any]) -> Iterator[Any]:
+    """The errors, but of a choice between forms those of the form that the data says it has."""
+    for error in errors:
+        forms: dict[Any, list[Any]] = {}
+        for inner in error.context or ():
+            forms.setdefault(inner.relative_schema_path[0], []).append(inner)
+        meant = [
+            inside
+            for inside in forms.values()
+            if all(inner.validator not in ("const", "type") for inner in inside)
+        ]
+        if len(meant) == 1:
+            yield from _pertinent(meant[0])
+        else:
+            yield error
+
+
 def schema_faults(kind: str, data: Any) -> list[SchemaFault]:
     """Where `data` fails the kind's schema, in a stable order; empty when it is valid.
 
@@ -95,7 +113,7 @@ def schema_faults(kind: str, data: Any) -> list[SchemaFault]:
         RecordError: no such kind.
     """
     faults = []
-    for error in _validator(kind).iter_errors(data):
+    for error in _pertinent(_validator(kind).iter_errors(data)):
         field = ".".join(str(part) for part in error.absolute_path)
         if error.validator == "required":
             missing = error.message.split("'")[1]

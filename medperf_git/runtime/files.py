@@ -18,6 +18,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -105,8 +106,10 @@ def _digest(path: Path, place: str) -> tuple[int, str]:
         # NONBLOCK: opening a pipe that took the file's place must not hang.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if path.is_symlink():
-            raise _not_plain(stat.S_IFLNK, place) from error
+        with suppress(OSError):
+            mode = path.lstat().st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise _not_plain(mode, place) from error
         raise _unreadable(error, path) from error
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)

@@ -57,12 +57,14 @@ class Mounts:
             ExecutionError: `no-output`: one was not written.
         """
         for written, target in self.files:
+            # All are there before the first is moved: a failed task delivers nothing.
             if not written.is_file() or written.is_symlink():
                 raise ExecutionError(
                     f"the task ended without writing {target.name}",
                     code="no-output",
                     place=str(target),
                 )
+        for written, target in self.files:
             try:
                 shutil.move(written, target)
             except OSError as error:
@@ -90,7 +92,11 @@ def mounted(job: Job) -> Iterator[Mounts]:
         _add_outputs(job, mounts, scratch)
         mounts.all.sort(key=lambda mount: PurePosixPath(mount.target).parts)
         _prepare_points(mounts)
-        yield mounts
+        try:
+            yield mounts
+        except BaseException:
+            mounts.clear()
+            raise
     finally:
         for folder in scratch:
             empty(folder)

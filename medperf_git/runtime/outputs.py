@@ -120,21 +120,18 @@ def accept(folder: Path) -> None:
 
 def _problem(entry: Entry) -> str | None:
     mode = entry.status.st_mode
-    if entry.path.count("/") >= MAX_DEPTH - 1:
-        return "folders nested too deeply"
-    if not entry.name.isprintable():
-        return "a name that can't be shown"
-    if stat.S_ISLNK(mode):
-        return "a symbolic link"
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return "a device, pipe or socket"
-    if stat.S_ISREG(mode) and entry.status.st_nlink > 1:
-        return "a hard link"
-    if mode & (stat.S_ISUID | stat.S_ISGID) and stat.S_ISREG(mode):
-        return "a set-uid program"
-    if entry.status.st_uid != os.getuid() and os.getuid() != 0:
-        return f"something that belongs to user {entry.status.st_uid}"
-    return None
+    regular = stat.S_ISREG(mode)
+    foreign = os.getuid() not in (0, entry.status.st_uid)
+    questions = (
+        (entry.path.count("/") >= MAX_DEPTH - 1, "folders nested too deeply"),
+        (not entry.name.isprintable(), "a name that can't be shown"),
+        (stat.S_ISLNK(mode), "a symbolic link"),
+        (not regular and not stat.S_ISDIR(mode), "a device, pipe or socket"),
+        (regular and entry.status.st_nlink > 1, "a hard link"),
+        (regular and bool(mode & (stat.S_ISUID | stat.S_ISGID)), "a set-uid program"),
+        (foreign, f"something that belongs to user {entry.status.st_uid}"),
+    )
+    return next((problem for found, problem in questions if found), None)
 
 
 def _make_plain(entry: Entry) -> None:

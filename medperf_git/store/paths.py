@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from medperf_git.errors import InputError
 from medperf_git.records.base import MAX_SLUG, RESERVED_IDS, SLUG
 
 REGISTRY: Final = "registry"
@@ -41,6 +42,7 @@ _PATTERNS: Final = {
     kind: re.compile(f"{REGISTRY}/" + template.replace("{}", f"({SLUG})"), re.ASCII)
     for kind, template in _TEMPLATES.items()
 }
+_ID = re.compile(SLUG, re.ASCII)
 _FILE = re.compile(
     rf"(?P<revision>[1-9][0-9]{{0,5}})(?P<withdrawn>\.withdrawn)?"
     rf"(?:\.yaml|\.(?P<signer>{SLUG})(?:\.(?P<key>{SLUG}))?\.sig)",
@@ -110,9 +112,21 @@ class SignaturePlace:
 
 
 def folder_of(kind: str, record_id: str) -> str:
-    """The folder that holds all revisions of a record."""
+    """The folder that holds all revisions of a record.
+
+    Raises:
+        InputError: the id is none that a record of this kind can have.
+    """
     template = _TEMPLATES[kind]
-    parts = record_id.split("/") if "{}" in template else []
+    wanted = template.count("{}")
+    parts = record_id.split("/") if wanted else []
+    if len(parts) != wanted or not all(_ID.fullmatch(part) for part in parts):
+        shape = "/".join(["name"] * wanted)
+        raise InputError(
+            f"not the id of a {kind}: {record_id!r}",
+            code="bad-id",
+            advice=f"it has the form {shape}: lowercase letters, digits, single hyphens",
+        )
     return f"{REGISTRY}/" + template.format(*parts)
 
 

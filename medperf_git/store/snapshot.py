@@ -20,20 +20,36 @@ from medperf_git.canonical import document
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, MpgitError, RegistryError
 from medperf_git.records.base import Pin, Record
-from medperf_git.records.benchmark import Benchmark
+from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.codec import decode
+from medperf_git.records.namespace import namespace
 from medperf_git.records.participant import Participant
 from medperf_git.records.policy import Policy
 from medperf_git.records.root import Root
 from medperf_git.store import tree as trees
-from medperf_git.store.paths import GENESIS, REGISTRY, Place, SignaturePlace, folder_of, kind_folder, locate
+from medperf_git.store.paths import (
+    GENESIS,
+    REGISTRY,
+    Place,
+    SignaturePlace,
+    folder_of,
+    kind_folder,
+    locate,
+)
 from medperf_git.store.tree import Tree
-from medperf_git.records.namespace import namespace
+from medperf_git.vcs import FILE_MODE
 
 RecordT = TypeVar("RecordT", bound=Record)
 
-# Records are immutable and named by their bytes: one cache serves every snapshot.
-_decode = lru_cache(maxsize=4096)(decode)
+# Records are immutable and named by their bytes: one cache serves every snapshot. Large ones
+# are left out: four thousand of them would fill the memory.
+_CACHED_BYTES = 16 * 1024
+_decode_cached = lru_cache(maxsize=4096)(decode)
+
+
+def _decode(payload: bytes, kind: str, depth: int) -> Record:
+    read = _decode_cached if len(payload) <= _CACHED_BYTES else decode
+    return read(payload, kind, depth=depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,11 @@ class Snapshot:
     @property
     def exists(self) -> bool:
         """Whether there is a registry in the tree."""
-        return trees.find(self.tree, GENESIS) is not None
+        return self._is_file(GENESIS)
+
+    def _is_file(self, path: str) -> bool:
+        entry = trees.find(self.tree, path)
+        return entry is not None and entry.mode == FILE_MODE
 
     @property
     def identity(self) -> str:
@@ -75,8 +95,9 @@ class Snapshot:
 
         Raises:
             RegistryError: the tree holds no registry.
+            CanonicalError: its genesis is larger than a record can be.
         """
-        genesis = trees.read(self.tree, GENESIS)
+        genesis = self.payload(GENESIS)
         if genesis is None:
             raise RegistryError(
                 f"not a registry: {GENESIS} is missing",
@@ -92,13 +113,13 @@ class Snapshot:
     # --- one record ----------------------------------------------------------------------
 
     def payload(self, path: str, most: int = document.MAX_BYTES) -> bytes | None:
-        """The bytes of a file, or None where there is none.
+        """The bytes of a plain file, or None where there is none.
 
         Raises:
             CanonicalError: it is larger than `most` bytes.
         """
         entry = trees.find(self.tree, path)
-        if entry is None or entry.is_tree:
+        if entry is None or entry.mode != FILE_MODE:
             return None
         size = self.tree.size(entry)
         if size > most:
@@ -116,7 +137,7 @@ class Snapshot:
         if payload is None:
             raise RegistryError(f"no such record: {place.path}", code="no-record", place=place.path)
         try:
-            record = _decode(payload, place.record_kind, depth=place.depth)
+            record = _decode(payload, place.record_kind, place.depth)
         except MpgitError as error:
             error.place = f"{place.path}: {error.place}" if error.place else place.path
             raise
@@ -124,7 +145,7 @@ class Snapshot:
 
     def has(self, place: Place) -> bool:
         """Whether there is a file at the place."""
-        return trees.find(self.tree, place.path) is not None
+        return self._is_file(place.path)
 
     def resolve(self, kind: str, pin: Pin) -> Loaded:
         """The record that a pin names.
@@ -195,15 +216,29 @@ class Snapshot:
         """The standing benchmark."""
         return self._typed(self.standing("benchmark", benchmark), Benchmark)
 
+    def committee(self, benchmark: str) -> Committee | None:
+        """Who decides about a benchmark: its newest revision's committee, even if withdrawn.
+
+        An older committee never comes back: a withdrawal by the owner alone would undo what
+        the committee decided about itself.
+        """
+        newest = self._typed(self.newest("benchmark", benchmark), Benchmark)
+        return newest.committee if newest else None
+
     def policy(self, benchmark: str) -> Policy | None:
         """The benchmark's standing policy."""
         return self._typed(self.standing("policy", benchmark), Policy)
 
     # --- listing -------------------------------------------------------------------------
 
-    def places(self, kind: str) -> Iterator[Place]:
-        """Every record of a kind by path, withdrawals left out."""
-        for path, _ in trees.walk(self.tree, kind_folder(kind)):
+    def places(self, kind: str, below: str | None = None) -> Iterator[Place]:
+        """Every record of a kind by path, withdrawals left out.
+
+        Args:
+            kind: the kind.
+            below: look only below this folder.
+        """
+        for path, _ in trees.walk(self.tree, below or kind_folder(kind)):
             place = locate(path)
             if isinstance(place, Place) and place.kind == kind and not place.withdrawn:
                 yield place

@@ -3,6 +3,8 @@
 Only objects are read, never a working folder. Comparing two trees skips what has one id on
 both sides, so that its cost follows the change. Knows nothing of records.
 
+Ids are Git's own everywhere, so that trees of different kinds compare.
+
 Example:
     >>> base = MemoryTree({"registry/a.yaml": (0o100644, b"1")})
     >>> head = base.with_files({"registry/b.yaml": b"2"})
@@ -14,11 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import RegistryError
-from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry, blob_id, tree_id
+
+MAX_DEPTH: Final = 64
+"""Folders within folders; records need nine."""
+MAX_ENTRIES: Final = 200_000
+"""Entries that one comparison or walk looks at: a small Git tree can spell out to billions."""
 
 
 class Tree(Protocol):
@@ -58,8 +64,6 @@ class GitTree:
             oid = self._folder_oid(folder)
             found = self._repository.tree_entries(oid) if oid else ()
             known = {entry.name: entry for entry in found}
-            if len(known) != len(found):
-                raise RegistryError("one name stands twice in a tree", place=folder or "(top)")
             self._folders[folder] = known
         return known
 
@@ -86,26 +90,24 @@ class MemoryTree:
         self._files = dict(files)
         self._blobs: dict[str, bytes] = {}
         self._folders: dict[str, dict[str, TreeEntry]] = {"": {}}
-        for path, (mode, payload) in sorted(self._files.items()):
-            oid = sha256_hex(payload)
+        for path, (mode, payload) in self._files.items():
+            oid = blob_id(payload)
             self._blobs[oid] = payload
             folder, _, name = path.rpartition("/")
             self._folders.setdefault(folder, {})[name] = TreeEntry(name, mode, oid)
-        for folder in sorted(self._folders, key=lambda f: f.count("/") + bool(f), reverse=True):
-            self._hang(folder)
+            while folder and (folder := folder.rpartition("/")[0]) not in self._folders:
+                self._folders[folder] = {}
+        # Deepest first: a folder's id needs its own folders' ids.
+        for folder in sorted(self._folders, key=lambda f: f.count("/"), reverse=True):
+            if folder:
+                parent, _, name = folder.rpartition("/")
+                oid = tree_id(self._folders[folder].values())
+                self._folders[parent][name] = TreeEntry(name, TREE_MODE, oid)
 
-    def _hang(self, folder: str) -> None:
-        """Enters a finished folder, with the digest of its entries, into its parent."""
-        if not folder:
-            return
-        listing = repr(sorted((e.name, e.mode, e.oid) for e in self._folders[folder].values()))
-        parent, _, name = folder.rpartition("/")
-        missing = parent not in self._folders
-        self._folders.setdefault(parent, {})[name] = TreeEntry(
-            name, TREE_MODE, sha256_hex(listing.encode())
-        )
-        if missing:
-            self._hang(parent)
+    @property
+    def files(self) -> Mapping[str, tuple[int, bytes]]:
+        """Mode and bytes of every file by path."""
+        return self._files
 
     def with_files(self, files: Mapping[str, bytes]) -> MemoryTree:
         """A copy with files added or replaced."""
@@ -131,10 +133,12 @@ class OverlayTree:
     def __init__(self, below: Tree, files: Mapping[str, bytes]) -> None:
         self._below = below
         self._above = MemoryTree({path: (FILE_MODE, data) for path, data in files.items()})
-        self._oids = {sha256_hex(data) for data in files.values()}
+        self._oids = {blob_id(data) for data in files.values()}
 
     def entries(self, folder: str) -> Mapping[str, TreeEntry]:
         """The entries of a folder by name."""
+        if self._covered(folder):
+            return {}
         above = self._above.entries(folder)
         below = self._below.entries(folder)
         merged = dict(below)
@@ -145,6 +149,13 @@ class OverlayTree:
                 entry = TreeEntry(name, TREE_MODE, f"{under.oid}+{entry.oid}")  # noqa: PLW2901
             merged[name] = entry
         return merged
+
+    def _covered(self, folder: str) -> bool:
+        """Whether a file above took the place of the folder or one that it is in."""
+        parts = folder.split("/")
+        return any(
+            "/".join(parts[:count]) in self._above.files for count in range(1, len(parts) + 1)
+        )
 
     def blob(self, entry: TreeEntry) -> bytes:
         """The bytes of a file's entry."""
@@ -167,24 +178,66 @@ def read(tree: Tree, path: str) -> bytes | None:
     return tree.blob(entry) if entry is not None and entry.mode == FILE_MODE else None
 
 
-def difference(base: Tree, head: Tree, folder: str = "") -> Iterator[Change]:
-    """Every file (or link, or submodule) that differs, by path; equal folders are skipped."""
+def difference(base: Tree, head: Tree) -> Iterator[Change]:
+    """Every file (or link, or submodule) that differs, by path; equal folders are skipped.
+
+    A folder without entries counts as a file that was added or removed: Git can hold one, and
+    nothing may hide in its name.
+
+    Raises:
+        RegistryError: too deep or too large to be looked at.
+        GitError: a tree can't be read.
+    """
+    yield from _difference(base, head, "", _Budget())
+
+
+class _Budget:
+    """What is left of `MAX_ENTRIES`."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ENTRIES
+
+    def spend(self, folder: str, entries: int) -> None:
+        self.left -= entries
+        if self.left < 0:
+            raise RegistryError(f"more than {MAX_ENTRIES} paths", code="too-large")
+        if folder.count("/") >= MAX_DEPTH:
+            raise RegistryError(f"folders more than {MAX_DEPTH} deep", code="too-large")
+
+
+def _difference(base: Tree, head: Tree, folder: str, budget: _Budget) -> Iterator[Change]:
     old, new = base.entries(folder), head.entries(folder)
-    for name in sorted(old.keys() | new.keys()):
+    if folder and not old and not new:
+        # Only folders differ that hold nothing: report them by themselves.
+        yield Change(folder, find_folder(base, folder), find_folder(head, folder))
+        return
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    budget.spend(folder, len(names))
+    for name in names:
         left, right = old.get(name), new.get(name)
-        if left == right:
-            continue
         path = f"{folder}/{name}" if folder else name
         left_file = None if left is None or left.is_tree else left
         right_file = None if right is None or right.is_tree else right
         if left_file or right_file:
             yield Change(path, left_file, right_file)
         if (left and left.is_tree) or (right and right.is_tree):
-            yield from difference(base, head, path)
+            yield from _difference(base, head, path, budget)
+
+
+def find_folder(tree: Tree, path: str) -> TreeEntry | None:
+    """The folder's entry at a path, or None."""
+    entry = find(tree, path)
+    return entry if entry is not None and entry.is_tree else None
 
 
 def walk(tree: Tree, folder: str = "") -> Iterator[tuple[str, TreeEntry]]:
-    """Every file (or link, or submodule) below a folder, by path."""
+    """Every file (or link, or submodule) below a folder, by path.
+
+    Raises:
+        RegistryError: too deep to be looked at.
+    """
+    if folder.count("/") >= MAX_DEPTH:
+        raise RegistryError(f"folders more than {MAX_DEPTH} deep", code="too-large")
     for name, entry in sorted(tree.entries(folder).items()):
         path = f"{folder}/{name}" if folder else name
         if entry.is_tree:

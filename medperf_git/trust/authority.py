@@ -16,7 +16,7 @@ from typing import Protocol
 
 from medperf_git.records.association import DatasetAssociation, ModelAssociation
 from medperf_git.records.base import Record
-from medperf_git.records.benchmark import Benchmark
+from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.participant import Key, Participant
 from medperf_git.records.policy import Policy
 from medperf_git.records.result import Result
@@ -33,8 +33,8 @@ class View(Protocol):
     def participant(self, participant: str, /) -> Participant | None:
         """A participant's newest record, or None once withdrawn."""
 
-    def benchmark(self, benchmark: str, /) -> Benchmark | None:
-        """The standing benchmark."""
+    def committee(self, benchmark: str, /) -> Committee | None:
+        """The committee of the benchmark's newest revision, even if that is withdrawn."""
 
     def policy(self, benchmark: str, /) -> Policy | None:
         """The benchmark's standing policy."""
@@ -63,6 +63,10 @@ class Alternative:
         """How many signatures are still missing in all."""
         return sum(requirement.missing(signers) for requirement in self.requirements)
 
+    def given(self, signers: set[str]) -> int:
+        """How many of the signatures count for it."""
+        return sum(len(signers & set(requirement.eligible)) for requirement in self.requirements)
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -82,8 +86,8 @@ class Demand:
         )
 
     def nearest(self, signers: set[str]) -> Alternative:
-        """The way with the fewest missing signatures; the first of several."""
-        return min(self.alternatives, key=lambda alternative: alternative.missing(signers))
+        """The way with the fewest missing signatures, and of those the one that most began."""
+        return min(self.alternatives, key=lambda way: (way.missing(signers), -way.given(signers)))
 
 
 def demand(record: Record, base: View) -> Demand:
@@ -123,10 +127,10 @@ def _administrators(base: View, threshold: int | None = None) -> Requirement:
 
 
 def _committee(base: View, benchmark: str) -> Requirement:
-    standing = base.benchmark(benchmark)
-    if standing is None:
+    committee = base.committee(benchmark)
+    if committee is None:
         return Requirement("committee", (), 1)
-    return Requirement("committee", standing.committee.members, standing.committee.threshold)
+    return Requirement("committee", committee.members, committee.threshold)
 
 
 def _root(record: Root, base: View) -> Demand:
@@ -159,8 +163,7 @@ def _participant(record: Participant, base: View) -> Demand:
 
 def _benchmark(record: Record, base: View) -> Demand:
     assert isinstance(record, Benchmark)  # noqa: S101 (the dispatch table's key)
-    before = base.benchmark(record.id)
-    committee = (before or record).committee
+    committee = base.committee(record.id) or record.committee
     requirements = [
         _owner(record, "benchmark owner"),
         Requirement("committee", committee.members, committee.threshold),

@@ -131,13 +131,15 @@ class PublicKey:
         algorithm = reader.string()
         point = reader.string()
         application = reader.string() if algorithm == SK_ED25519.encode() else b""
-        reader.end()
-        if algorithm.decode("ascii", "replace") not in (ED25519, SK_ED25519):
+        if algorithm not in (ED25519.encode(), SK_ED25519.encode()):
             raise TrustError(
                 f"the algorithm {algorithm[:40]!r}; only Ed25519 keys are taken", code="bad-key"
             )
+        reader.end()
         _refuse_weak(point)
-        return cls(algorithm.decode(), point, application.decode("utf-8", "replace"))
+        if not application.isascii():
+            raise TrustError("an application that is not ASCII", code="bad-key")
+        return cls(algorithm.decode(), point, application.decode())
 
     @property
     def blob(self) -> bytes:

@@ -1,0 +1,49 @@
+# The CI's jobs, word for word. `make venv` first; every other target does it if needed.
+.DELETE_ON_ERROR:
+.PHONY: help venv lint test e2e demo perf docs
+
+PYTHON := .venv/bin/python
+ENGINE ?= sandbox
+JOBS ?= 2
+
+help:
+	@echo "make lint   ruff, mypy, import-linter, generated files"
+	@echo "make test   all tests; installs what they need where it may (root, or sudo in CI)"
+	@echo "make e2e    the end-to-end tests alone"
+	@echo "make demo   three hospitals, one benchmark, on this machine (ENGINE=docker for Docker)"
+	@echo "make perf   measurements"
+	@echo "make docs   writes the generated files"
+
+venv: .venv/dev.stamp
+
+.venv/dev.stamp: locks/dev.txt pyproject.toml tools/venv.sh
+	@bash tools/venv.sh dev
+
+# A developer's environment will do for the demo; a stranger gets the smaller one.
+.venv/demo.stamp: locks/demo.txt pyproject.toml tools/venv.sh
+	@test -e .venv/dev.stamp || bash tools/venv.sh demo
+
+lint: .venv/dev.stamp
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) tools/generate.py --check
+
+test: .venv/dev.stamp
+	bash tools/test_needs.sh
+	$(PYTHON) tools/run_tests.py -n $(JOBS) --dist loadgroup
+
+e2e: .venv/dev.stamp
+	bash tools/test_needs.sh
+	$(PYTHON) tools/run_tests.py tests/e2e
+
+demo: .venv/demo.stamp
+	bash tools/demo_needs.sh $(ENGINE)
+	.venv/bin/mpgit demo --engine $(ENGINE)
+
+perf: .venv/dev.stamp
+	$(PYTHON) -m perf
+
+docs: .venv/dev.stamp
+	$(PYTHON) tools/generate.py

@@ -1,0 +1,79 @@
+"""Results of a registry, as typed rows.
+
+A result counts while it stands and everything that it pins stands too; what does not is
+listed with the reason, never hidden.
+
+Example:
+    >>> from medperf_git.store.tree import MemoryTree
+    >>> list(results(Snapshot(MemoryTree({}))))
+    []
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from medperf_git.records.codec import dump
+from medperf_git.records.result import Result
+from medperf_git.store.paths import Place, kind_folder
+from medperf_git.store.snapshot import Loaded, Snapshot
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One result.
+
+    Attributes:
+        loaded: the record with its place and bytes.
+        result: the record.
+        state: `stands`, `withdrawn`, `superseded` (a newer revision stands) or `outdated`
+            (something that it pins no longer stands).
+        reason: for `outdated`, what.
+    """
+
+    loaded: Loaded
+    result: Result
+    state: str
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for ``--json``."""
+        return {
+            "path": self.loaded.place.path,
+            "sha256": self.loaded.sha256,
+            "state": self.state,
+            "reason": self.reason,
+            "record": dump(self.result),
+        }
+
+
+def results(snapshot: Snapshot, benchmark: str | None = None) -> Iterator[ResultRow]:
+    """Every result in the registry, by path.
+
+    Args:
+        snapshot: the registry.
+        benchmark: only of this benchmark; only its folder is read then.
+    """
+    below = f"{kind_folder('result')}/{benchmark}" if benchmark else None
+    for place in snapshot.places("result", below):
+        loaded = snapshot.load(place)
+        result = loaded.record
+        assert isinstance(result, Result)  # noqa: S101 (the path's kind)
+        state, reason = _state(snapshot, place, result)
+        yield ResultRow(loaded, result, state, reason)
+
+
+def _state(snapshot: Snapshot, place: Place, result: Result) -> tuple[str, str]:
+    if snapshot.is_withdrawn(place):
+        return "withdrawn", ""
+    if not snapshot.stands(place):
+        return "superseded", ""
+    for reference in result.references():
+        pin = reference.pin
+        target = Place(reference.kind, pin.id, pin.revision)
+        if not snapshot.stands(target):
+            gone = "withdrawn" if snapshot.is_withdrawn(target) else "superseded"
+            return "outdated", f"{reference.field} {pin.id} revision {pin.revision} is {gone}"
+    return "stands", ""

@@ -1,0 +1,236 @@
+"""What commands share: options, the session, questions, tables and progress.
+
+Example:
+    >>> table(("model", "AUROC"), [("anna/rule", "0.61")]).splitlines()[0]
+    'model      AUROC'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from medperf_git.errors import InputError
+from medperf_git.forge.base import Request
+from medperf_git.store.home import Home
+from medperf_git.workflows.propose import Proposal, judge, send
+from medperf_git.workflows.requests import Judged, judge_request, merge
+from medperf_git.workflows.session import Session
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+# --- options -------------------------------------------------------------------------------
+
+registry_option = click.option(
+    "--registry", "-r", metavar="NAME", help="Which registry (default: the first added)."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, help="Also show what caused an error."
+)
+merge_option = click.option(
+    "--merge", "then_merge", is_flag=True, help="Merge at once if nothing is missing."
+)
+artefacts_option = click.option(
+    "--artefacts",
+    "artefact_folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with pinned files and source trees; may be given again.",
+)
+engine_option = click.option(
+    "--engine", type=click.Choice(["docker", "podman", "sandbox"]), help="Which engine runs it."
+)
+
+
+def options(*chosen: Callable[[Any], Any]) -> Callable[[FunctionT], FunctionT]:
+    """Several options at once, and `-v`, which every command has."""
+
+    def decorate(function: FunctionT) -> FunctionT:
+        decorated: Any = function
+        for option in (verbose_option, *reversed(chosen)):
+            decorated = option(decorated)
+        result: FunctionT = decorated
+        return result
+
+    return decorate
+
+
+# --- the session ---------------------------------------------------------------------------
+
+
+@contextmanager
+def session_of(registry: str | None) -> Iterator[Session]:
+    """The session that the options name."""
+    with Session.open(Home.from_environment(), registry) as session:
+        yield session
+
+
+def ask_passphrase(key: str) -> str | None:
+    """Asks for a key's passphrase; in scripts `$MPGIT_PASSPHRASE` answers."""
+    given = os.environ.get("MPGIT_PASSPHRASE")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        return None
+    answer: str = click.prompt(f"Passphrase of the key {key}", hide_input=True, err=True)
+    return answer
+
+
+# --- asking and telling --------------------------------------------------------------------
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Goes on after a yes; otherwise nothing happens.
+
+    Raises:
+        InputError: nobody can be asked.
+        click.Abort: the answer was no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(
+            "this asks before it goes on, and nobody can be asked",
+            code="no-terminal",
+            advice="look at the preview above, then add --yes",
+        )
+    click.confirm(question, abort=True, err=True)
+
+
+def say(text: str = "") -> None:
+    """Prints a line of the command's output."""
+    click.echo(text)
+
+
+def tell(text: str) -> None:
+    """Prints a line about what goes on, apart from the output."""
+    click.echo(click.style(f"  · {text}", dim=True), err=True)
+
+
+def next_step(text: str) -> None:
+    """Prints the next command to type, apart from the output."""
+    click.echo(f"next: {text}", err=True)
+
+
+def show(data: Any, text: Callable[[], str] | str, *, as_json: bool) -> None:
+    """Prints data as JSON, or its text."""
+    if as_json:
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        click.echo(text if isinstance(text, str) else text())
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Aligned columns under their headers."""
+    cells = [[printable(str(cell)) for cell in row] for row in (headers, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    lines = []
+    for number, row in enumerate(cells):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(line.rstrip())
+        if number == 0:
+            lines.append("  ".join("─" * width for width in widths))
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Text from a record, harmless to a terminal: no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def block(data: Any, indent: str = "") -> str:
+    """Plain data as indented lines, for people to read."""
+    lines: list[str] = []
+    for key, value in data.items() if isinstance(data, Mapping) else enumerate(data, start=1):
+        if isinstance(value, Mapping | list | tuple) and value:
+            lines.append(f"{indent}{key}:")
+            lines.append(block(value, indent + "  "))
+        else:
+            lines.append(f"{indent}{key}: {printable(str(value))}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, fed with (done, all); silent for short work."""
+    bar: Any = None
+
+    def step(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None and total > 1 and sys.stderr.isatty():
+            bar = click.progressbar(length=total, label=label, file=sys.stderr)
+            bar.__enter__()
+        if bar is not None:
+            bar.update(done - bar.pos)
+
+    try:
+        yield step
+    finally:
+        if bar is not None:
+            bar.render_finish()
+
+
+# --- sending -------------------------------------------------------------------------------
+
+
+def preview(session: Session, proposal: Proposal) -> None:
+    """Shows what would leave this machine, and what it will need; on standard error.
+
+    Raises:
+        JudgedInvalidError: a rule refuses it.
+    """
+    report = judge(session, proposal)
+    click.echo(f"\n{proposal.title}", err=True)
+    for path, payload in proposal.files.items():
+        if path.endswith(".yaml"):
+            click.echo(click.style(f"── {path}", bold=True), err=True)
+            click.echo("\n".join("   " + printable(x) for x in payload.decode().splitlines()), err=True)
+    for status in report.records:
+        for approval in status.approvals:
+            if approval.missing:
+                who = ", ".join(approval.waiting_for)
+                click.echo(f"   needs {approval.missing} more of: {who} ({approval.role})", err=True)
+
+
+def submit(
+    session: Session, proposal: Proposal, *, yes: bool, then_merge: bool, as_json: bool = False
+) -> Request:
+    """Preview, a yes, send, and say what comes next."""
+    preview(session, proposal)
+    confirm("Send this to the registry?", yes=yes)
+    request = send(session, proposal)
+    judged = judge_request(session, request)
+    if then_merge and judged.report:
+        commit = merge(session, request.id)
+        show(
+            {"request": request.id, "state": "merged", "commit": commit},
+            f"merged {request.id} as {commit[:12]}",
+            as_json=as_json,
+        )
+        return request
+    show(
+        {"request": request.id, "state": "open", "verdict": judged.state},
+        f"opened the request {request.id}",
+        as_json=as_json,
+    )
+    say_next(judged)
+    return request
+
+
+def say_next(judged: Judged) -> None:
+    """Says what a request waits for."""
+    if judged.state == "complete":
+        next_step(f"nothing is missing: mpgit request merge {judged.request.id}")
+    elif judged.state == "awaiting":
+        who = ", ".join(judged.report.waiting_for())
+        next_step(f"{who or 'the proof of a key'}: mpgit request approve {judged.request.id}")

@@ -1,0 +1,80 @@
+"""Commands that `mpgit mlcube` and `mpgit model` share: `create` and `submit`.
+
+Example:
+    $ mpgit model create my-model --folder my-model/
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from medperf_git.cli import app
+from medperf_git.workflows.drafts import read_draft
+from medperf_git.workflows.skeletons import ROLES, write_skeleton
+from medperf_git.workflows.submit import container_record, sign_record
+
+
+def add_submit(group: click.Group, kind: str) -> None:
+    """Adds `submit` for a kind of container."""
+
+    @group.command("submit")
+    @click.argument("draft", type=click.Path(dir_okay=False, path_type=Path))
+    @app.options(
+        app.artefacts_option,
+        app.registry_option,
+        app.yes_option,
+        app.merge_option,
+        app.json_option,
+    )
+    def submit(
+        *,
+        draft: Path,
+        artefact_folders: tuple[Path, ...],
+        registry: str | None,
+        yes: bool,
+        then_merge: bool,
+        as_json: bool,
+        verbose: bool,
+    ) -> None:
+        """Turn DRAFT into the canonical, signed record and open a request with it."""
+        del verbose
+        with app.session_of(registry) as session:
+            session.refresh()
+            folders = (*artefact_folders, *map(Path, session.site_rules().artefacts))
+            record = container_record(session, kind, read_draft(draft, folders))
+            signer = session.signer(app.ask_passphrase)
+            title = f"Add {kind} {record.record_id} revision {getattr(record, 'revision', 1)}"
+            proposal = sign_record(session, kind, record, signer, title)
+            app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+
+
+def add_create(group: click.Group, roles: tuple[str, ...]) -> None:
+    """Adds `create`, which writes a working skeleton."""
+
+    @group.command("create")
+    @click.argument("name")
+    @click.option(
+        "--role",
+        type=click.Choice(roles),
+        default=roles[0],
+        show_default=True,
+        help="What the container does.",
+    )
+    @click.option(
+        "--folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where to write it (default: NAME).",
+    )
+    @app.options(app.json_option)
+    def create(*, name: str, role: str, folder: Path | None, as_json: bool, verbose: bool) -> None:
+        """Write a working skeleton with an annotated draft into a new folder."""
+        del verbose
+        written = write_skeleton(folder or Path(name), name, role)
+        app.show(
+            {"role": role, "files": [str(path) for path in written]},
+            "\n".join(f"wrote {path}" for path in written),
+            as_json=as_json,
+        )
+        app.next_step(f"mpgit {ROLES[role]} submit {written[0]}")

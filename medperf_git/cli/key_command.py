@@ -1,0 +1,102 @@
+"""``mpgit key``: signing keys on this machine.
+
+Example:
+    $ mpgit key create
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from medperf_git.cli import app
+from medperf_git.store.home import Home
+from medperf_git.trust import keyring
+
+
+@click.group("key", no_args_is_help=True)
+def command() -> None:
+    """Signing keys on this machine: ordinary OpenSSH Ed25519 keys."""
+
+
+@command.command("create")
+@click.argument("name", default="default")
+@click.option("--no-passphrase", is_flag=True, help="Leave the private key open.")
+@click.option(
+    "--import",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take this OpenSSH Ed25519 key; a lone .pub signs through the agent or a token.",
+)
+@app.options(app.json_option)
+def create(
+    *, name: str, no_passphrase: bool, source: Path | None, as_json: bool, verbose: bool
+) -> None:
+    """Make a key, or import one."""
+    del verbose
+    path = Home.from_environment().key(name)
+    if source is not None:
+        public = keyring.import_key(path, source, app.ask_passphrase)
+    else:
+        public = keyring.create(path, passphrase=None if no_passphrase else _new_passphrase(name))
+    app.show(
+        {"name": name, "public_key": public.text, "fingerprint": public.fingerprint},
+        f"{name}: {public.fingerprint}\n{public.text}",
+        as_json=as_json,
+    )
+    app.next_step("mpgit participant register ID --name NAME")
+
+
+def _new_passphrase(name: str) -> str | None:
+    if not sys.stdin.isatty():
+        return app.ask_passphrase(name)
+    answer: str = click.prompt(
+        "Passphrase (empty for none)",
+        default="",
+        show_default=False,
+        hide_input=True,
+        confirmation_prompt=True,
+        err=True,
+    )
+    return answer or None
+
+
+@command.command("ls")
+@app.options(app.json_option)
+def ls(*, as_json: bool, verbose: bool) -> None:
+    """List the keys on this machine."""
+    del verbose
+    home = Home.from_environment()
+    rows = [(name, keyring.public_key(home.key(name))) for name in keyring.names(home.keys)]
+    app.show(
+        [{"name": n, "public_key": k.text, "fingerprint": k.fingerprint} for n, k in rows],
+        lambda: app.table(
+            ("name", "fingerprint", "where"),
+            [
+                (n, k.fingerprint, "file" if home.key(n).exists() else "agent or token")
+                for n, k in rows
+            ],
+        )
+        if rows
+        else "no key yet: mpgit key create",
+        as_json=as_json,
+    )
+
+
+@command.command("view")
+@click.argument("name", default="default")
+@app.options(app.json_option)
+def view(*, name: str, as_json: bool, verbose: bool) -> None:
+    """Show a key's public half."""
+    del verbose
+    home = Home.from_environment()
+    public = keyring.public_key(home.key(name))
+    data = {
+        "name": name,
+        "public_key": public.text,
+        "fingerprint": public.fingerprint,
+        "file": str(home.key(name)),
+    }
+    app.show(data, lambda: app.block(data), as_json=as_json)

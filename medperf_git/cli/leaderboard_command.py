@@ -1,0 +1,46 @@
+"""``mpgit leaderboard``: a benchmark's models, ordered.
+
+Example:
+    $ mpgit leaderboard anna/preterm
+"""
+
+from __future__ import annotations
+
+import click
+
+from medperf_git.analysis.leaderboard import Leaderboard, Line, leaderboard
+from medperf_git.cli import app
+from medperf_git.cli.run_command import measured
+
+
+@click.command("leaderboard")
+@click.argument("benchmark")
+@app.options(app.registry_option, app.json_option)
+def command(*, benchmark: str, registry: str | None, as_json: bool, verbose: bool) -> None:
+    """Order the models of BENCHMARK by the primary metric's mean over the datasets."""
+    del verbose
+    with app.session_of(registry) as session:
+        board = leaderboard(session.snapshot(), benchmark)
+        app.show(board.as_dict(), lambda: text(board), as_json=as_json)
+
+
+def text(board: Leaderboard) -> str:
+    """The leaderboard for people."""
+    metric = board.metric
+    head = f"{board.benchmark.name} ({board.benchmark.id}, revision {board.benchmark.revision})\n"
+    better = {"higher": ", higher is better", "lower": ", lower is better", "none": ""}
+    head += f"{metric.name}{better[metric.direction]}; {metric.confidence:.0%} intervals\n\n"
+    if not board.lines:
+        return head + "no results yet"
+    rows = [_row(number, line, board) for number, line in enumerate(board.lines, start=1)]
+    body = app.table(("", "model", "mean", *board.datasets, "cases"), rows)
+    note = f"\n\n{len(board.left_out)} results do not count: mpgit result ls --all"
+    return head + body + (note if board.left_out else "")
+
+
+def _row(number: int, line: Line, board: Leaderboard) -> tuple[object, ...]:
+    values = [
+        measured(line.values[name].model_dump(exclude_none=True)) if name in line.values else "–"
+        for name in board.datasets
+    ]
+    return (number, line.model, f"{line.mean:.3f}", *values, line.cases)

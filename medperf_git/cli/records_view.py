@@ -1,0 +1,124 @@
+"""`ls` and `view`, the same for every kind of record.
+
+Example:
+    >>> add_reading(click.Group("model"), "model", lambda record: ()) is None
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from medperf_git.cli.app import json_option, options, registry_option, session_of, show, table
+from medperf_git.errors import InputError
+from medperf_git.records.base import Record
+from medperf_git.records.codec import dump
+from medperf_git.store.paths import Place
+from medperf_git.store.snapshot import Loaded, Snapshot
+
+Columns = Callable[[Any], Sequence[Any]]
+
+
+def listing(snapshot: Snapshot, kind: str, *, everything: bool) -> list[tuple[Loaded, str]]:
+    """The records of a kind with their states: those that stand, or all of them."""
+    rows = []
+    for place in snapshot.places(kind):
+        state = "stands" if snapshot.stands(place) else "superseded"
+        state = "withdrawn" if snapshot.is_withdrawn(place) else state
+        if everything or state == "stands":
+            rows.append((snapshot.load(place), state))
+    return rows
+
+
+def locate_record(snapshot: Snapshot, kind: str, record_id: str, revision: int | None) -> Loaded:
+    """A record by id; the one that stands, or else the newest, where no revision is named.
+
+    Raises:
+        InputError: there is none.
+    """
+    place = Place(kind, record_id, revision) if revision else None
+    place = place or snapshot.standing(kind, record_id) or snapshot.newest(kind, record_id)
+    if place is None or not snapshot.has(place):
+        raise InputError(
+            f"no {kind} {record_id}" + (f" revision {revision}" if revision else ""),
+            code="no-record",
+            advice="`ls` lists what there is; `mpgit registry sync` brings news",
+        )
+    return snapshot.load(place)
+
+
+def as_data(snapshot: Snapshot, loaded: Loaded, state: str | None = None) -> dict[str, Any]:
+    """A record with where it stands, for ``--json``."""
+    place = loaded.place
+    if state is None:
+        state = "stands" if snapshot.stands(place) else "superseded"
+        state = "withdrawn" if snapshot.is_withdrawn(place) else state
+    return {
+        "path": place.path,
+        "sha256": loaded.sha256,
+        "state": state,
+        "signed_by": sorted({s.signer for s in snapshot.signatures(place)}),
+        "record": dump(loaded.record),
+    }
+
+
+def add_reading(
+    group: click.Group, kind: str, columns: Columns, headers: Sequence[str] = ()
+) -> None:
+    """Adds `ls` and `view` for a kind to its group."""
+
+    @group.command("ls")
+    @click.option("--all", "everything", is_flag=True, help="Also what no longer stands.")
+    @options(registry_option, json_option)
+    def ls(*, everything: bool, registry: str | None, as_json: bool, verbose: bool) -> None:
+        """List what stands in the registry."""
+        del verbose
+        with session_of(registry) as session:
+            snapshot = session.snapshot()
+            rows = listing(snapshot, kind, everything=everything)
+            show(
+                [as_data(snapshot, loaded, state) for loaded, state in rows],
+                lambda: table(
+                    ("id", "revision", *headers, *(("state",) if everything else ())),
+                    [
+                        (
+                            loaded.place.id,
+                            loaded.place.revision,
+                            *columns(loaded.record),
+                            *((state,) if everything else ()),
+                        )
+                        for loaded, state in rows
+                    ],
+                )
+                if rows
+                else f"no {kind} yet",
+                as_json=as_json,
+            )
+
+    @group.command("view")
+    @click.argument("record_id", metavar="ID")
+    @click.option("--revision", type=click.IntRange(min=1), help="Default: the one that stands.")
+    @options(registry_option, json_option)
+    def view(
+        *, record_id: str, revision: int | None, registry: str | None, as_json: bool, verbose: bool
+    ) -> None:
+        """Show one record, as its file has it."""
+        del verbose
+        with session_of(registry) as session:
+            snapshot = session.snapshot()
+            loaded = locate_record(snapshot, kind, record_id, revision)
+            data = as_data(snapshot, loaded)
+            show(data, lambda: _text(loaded, data), as_json=as_json)
+
+
+def _text(loaded: Loaded, data: dict[str, Any]) -> str:
+    head = f"{data['path']} ({data['state']})\nsha256 {data['sha256']}\n"
+    return head + f"signed by {', '.join(data['signed_by'])}\n\n" + loaded.payload.decode().rstrip()
+
+
+def record_name(record: Record) -> str:
+    """A record's name for people."""
+    return str(getattr(record, "name", ""))

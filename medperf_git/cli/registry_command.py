@@ -1,0 +1,216 @@
+"""``mpgit registry``: found, join, follow.
+
+Example:
+    $ mpgit registry add preterm https://example.org/registry.git --genesis 3f2a…
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from medperf_git.cli import app
+from medperf_git.errors import InputError, RegistryError
+from medperf_git.records.participant import Participant
+from medperf_git.store.home import Home, RegistryEntry
+from medperf_git.trust import keyring
+from medperf_git.workflows import registry as workflow
+from medperf_git.workflows.propose import waiting
+from medperf_git.workflows.session import refused
+
+
+@click.group("registry", no_args_is_help=True)
+def command() -> None:
+    """Found, join and follow registries."""
+
+
+@command.command("init")
+@click.argument("name")
+@click.argument("url")
+@click.option("--title", required=True, help="The registry's name, for people.")
+@click.option("--description", help="What it is for.")
+@click.option("--participant", required=True, help="Your id: the first administrator.")
+@click.option("--participant-name", required=True, help="Your name, for people.")
+@click.option("--key", "key_name", default="default", show_default=True, help="Your key.")
+@click.option(
+    "--registration", type=click.Choice(["approve", "open"]), default="approve", show_default=True
+)
+@click.option(
+    "--benchmarks", type=click.Choice(["approve", "open"]), default="approve", show_default=True
+)
+@click.option(
+    "--control-plane", type=click.Choice(["host", "signed"]), default="host", show_default=True
+)
+@app.options(app.yes_option, app.json_option)
+def init(
+    *,
+    name: str,
+    url: str,
+    title: str,
+    description: str | None,
+    participant: str,
+    participant_name: str,
+    key_name: str,
+    yes: bool,
+    as_json: bool,
+    verbose: bool,
+    **policy: str,
+) -> None:
+    """Found a registry in the Git repository at URL; you become its first administrator.
+
+    NAME is what this client calls it.
+    """
+    del verbose
+    home = Home.from_environment()
+    signer = keyring.signer(home.key(key_name), app.ask_passphrase)
+    person = Participant(
+        kind="participant",
+        id=participant,
+        revision=1,
+        name=participant_name,
+        keys=(workflow.first_key(key_name, signer),),
+    )
+    root: dict[str, Any] = {"name": title, **policy}
+    root |= {"description": description} if description else {}
+    app.confirm(f"Found the registry «{title}» at {url}?", yes=yes)
+    founded = workflow.found(home, name, url, root, person, signer, key_name)
+    app.show(
+        {"genesis": founded.entry.genesis, "commit": founded.commit, "url": url},
+        f"founded {title}\ngenesis {founded.entry.genesis}",
+        as_json=as_json,
+    )
+    app.next_step(f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}")
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("url")
+@click.option("--genesis", help="The registry's published fingerprint: SHA-256, 64 hex digits.")
+@app.options(app.yes_option, app.json_option)
+def add(
+    *, name: str, url: str, genesis: str | None, yes: bool, as_json: bool, verbose: bool
+) -> None:
+    """Join the registry at URL: fetch it, audit its whole history, remember it as NAME."""
+    del verbose
+    if genesis is not None:
+        # Judged before anything is fetched: a typing error should cost nothing.
+        RegistryEntry(name=name, url=url, genesis=genesis)
+    else:
+        app.confirm(
+            "Without --genesis you trust whatever stands at this address today. Go on?", yes=yes
+        )
+    with app.progress("auditing") as step:
+        report = workflow.join(Home.from_environment(), name, url, genesis, step)
+    app.show(
+        report.as_dict(),
+        f"{report.commits} commits and {report.records} records audited: accepted\n"
+        f"genesis {report.identity}",
+        as_json=as_json,
+    )
+    app.next_step("mpgit benchmark ls, or mpgit participant register ID --name NAME")
+
+
+@command.command("ls")
+@app.options(app.json_option)
+def ls(*, as_json: bool, verbose: bool) -> None:
+    """List the registries that this client knows."""
+    del verbose
+    entries = Home.from_environment().configuration().registries
+    app.show(
+        [entry.model_dump() for entry in entries],
+        lambda: app.table(
+            ("name", "participant", "key", "genesis", "address"),
+            [(e.name, e.participant or "–", e.key or "–", e.genesis[:16], e.url) for e in entries],
+        )
+        if entries
+        else "no registry yet: mpgit registry add NAME URL --genesis SHA256",
+        as_json=as_json,
+    )
+
+
+@command.command("sync")
+@app.options(app.registry_option, app.json_option)
+def sync(*, registry: str | None, as_json: bool, verbose: bool) -> int:
+    """Fetch what is new, audit it, and send what waits in the outbox."""
+    del verbose
+    with app.session_of(registry) as session:
+        with app.progress("auditing") as step:
+            report = session.sync(step)
+        if not report.accepted:
+            raise refused(report)
+        sent, failed = workflow.send_waiting(session)
+        app.show(
+            {
+                **report.as_dict(),
+                "sent": [request.as_dict() for request in sent],
+                "not_sent": [{"slug": p.slug, **e.as_dict()} for p, e in failed],
+            },
+            "\n".join(
+                [f"{report.commits} new commits, {report.records} new records: accepted"]
+                + [f"sent {request.id}" for request in sent]
+                + [f"not sent: {p.slug}: {e.message}" for p, e in failed]
+            ),
+            as_json=as_json,
+        )
+        return 1 if failed else 0
+
+
+@command.command("status")
+@app.options(app.registry_option, app.json_option)
+def status(*, registry: str | None, as_json: bool, verbose: bool) -> None:
+    """Show who you are here, what was checked last, and what waits to be sent."""
+    del verbose
+    with app.session_of(registry) as session:
+        snapshot = session.snapshot()
+        root = snapshot.root()
+        if root is None:
+            raise RegistryError("not a registry", code="no-registry")
+        outbox = waiting(session)
+        data = {
+            **session.entry.model_dump(),
+            "title": root.name,
+            "administrators": list(root.administrator_ids),
+            "threshold": root.threshold,
+            "checked": session.main,
+            "outbox": [proposal.slug for proposal in outbox],
+        }
+        app.show(data, lambda: app.block(data), as_json=as_json)
+        if outbox:
+            app.next_step("mpgit registry sync sends what waits")
+
+
+@command.command("rotate")
+@click.option("--add-administrator", "add_ids", multiple=True, metavar="ID")
+@click.option("--remove-administrator", "remove_ids", multiple=True, metavar="ID")
+@click.option("--threshold", type=click.IntRange(min=1))
+@click.option("--registration", type=click.Choice(["approve", "open"]))
+@click.option("--benchmarks", type=click.Choice(["approve", "open"]))
+@click.option("--control-plane", type=click.Choice(["host", "signed"]))
+@app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
+def rotate(
+    *,
+    add_ids: tuple[str, ...],
+    remove_ids: tuple[str, ...],
+    registry: str | None,
+    yes: bool,
+    then_merge: bool,
+    as_json: bool,
+    verbose: bool,
+    **changes: Any,
+) -> None:
+    """Propose the next root: other administrators, threshold or policy."""
+    del verbose
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    if not chosen and not add_ids and not remove_ids:
+        raise InputError("nothing would change", code="no-change", advice="see --help")
+    with app.session_of(registry) as session:
+        session.refresh()
+        proposal = workflow.next_root(
+            session,
+            session.signer(app.ask_passphrase),
+            add=add_ids,
+            remove=remove_ids,
+            changes=chosen,
+        )
+        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)

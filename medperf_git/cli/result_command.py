@@ -1,0 +1,120 @@
+"""``mpgit result``: look at results, and submit those that were measured here.
+
+Example:
+    $ mpgit result submit -b anna/preterm -d ky/opt
+"""
+
+from __future__ import annotations
+
+import click
+
+from medperf_git.analysis.results import results
+from medperf_git.cli import app
+from medperf_git.cli.records_view import add_reading
+from medperf_git.cli.run_command import measured
+from medperf_git.records.result import Result
+from medperf_git.workflows.datasets import local_dataset, local_id, refuse_changed
+from medperf_git.workflows.results import local_results, result_proposal
+
+
+@click.group("result", no_args_is_help=True)
+def command() -> None:
+    """Results: look, submit."""
+
+
+add_reading(command, "result", lambda _record: ())
+
+
+@command.command("ls")
+@click.option("--benchmark", "-b", metavar="ID", help="Only of this benchmark.")
+@click.option("--local", is_flag=True, help="What was measured here, sent or not.")
+@click.option("--all", "everything", is_flag=True, help="Also what no longer counts.")
+@app.options(app.registry_option, app.json_option)
+def ls(
+    *,
+    benchmark: str | None,
+    local: bool,
+    everything: bool,
+    registry: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """List results."""
+    del verbose
+    with app.session_of(registry) as session:
+        if local:
+            found = list(local_results(session, benchmark))
+            app.show(
+                [{"state": x.state, "folder": str(x.folder), "record": x.data} for x in found],
+                lambda: app.table(
+                    ("state", "result", "metrics"),
+                    [(x.state, x.data["id"], _line(x.data["metrics"])) for x in found],
+                )
+                if found
+                else "nothing was measured here yet: mpgit run",
+                as_json=as_json,
+            )
+            return
+        rows = [
+            row
+            for row in results(session.snapshot(), benchmark)
+            if everything or row.state == "stands"
+        ]
+        app.show(
+            [row.as_dict() for row in rows],
+            lambda: app.table(
+                ("benchmark", "dataset", "model", "rev", "state", "metrics"),
+                [
+                    (
+                        row.result.benchmark.id,
+                        row.result.dataset.id,
+                        row.result.model.id,
+                        row.result.revision,
+                        row.state,
+                        _metrics(row.result),
+                    )
+                    for row in rows
+                ],
+            )
+            if rows
+            else "no results yet",
+            as_json=as_json,
+        )
+
+
+def _metrics(result: Result) -> str:
+    return _line([m.model_dump(exclude_none=True) for m in result.metrics])
+
+
+def _line(metrics: list[dict[str, object]]) -> str:
+    return ", ".join(f"{m['id']} {measured(m)}" for m in metrics)
+
+
+@command.command("submit")
+@click.option("--benchmark", "-b", required=True, metavar="ID")
+@click.option("--dataset", "-d", required=True, metavar="ID")
+@click.option("--model", "-m", "models", multiple=True, metavar="ID", help="Default: all new.")
+@app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
+def submit(
+    *,
+    benchmark: str,
+    dataset: str,
+    models: tuple[str, ...],
+    registry: str | None,
+    yes: bool,
+    then_merge: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Show the new results; after a yes, sign them and open a request with them."""
+    del verbose
+    with app.session_of(registry) as session:
+        name = local_id(dataset, session.participant)
+        refuse_changed(local_dataset(session, dataset))
+        chosen = [
+            found
+            for found in local_results(session, benchmark, name)
+            if found.state == "new" and (not models or found.data["model"]["id"] in models)
+        ]
+        proposal = result_proposal(session, chosen, session.signer(app.ask_passphrase))
+        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)

@@ -1,0 +1,276 @@
+"""The engine for Docker, and for Podman behind the same API: the only importer of `docker`.
+
+The task's command takes the place of the image's `CMD`; its `ENTRYPOINT` stays, as in
+MedPerf. Images run by the id that their pinned digest resolved to, never by tag. What the
+record says of the isolation is read back from the created container, not from what was asked.
+Does not run `source` images: they have no image.
+
+Example::
+
+    engine = DockerEngine(artefacts)      # honours DOCKER_HOST
+    step = engine.run(job)
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container as DockerContainer
+from docker.models.images import Image as DockerImage
+
+from medperf_git.errors import ArtefactError, EngineError, ExecutionError
+from medperf_git.records.container import ArchiveImage, Image, ReferenceImage
+from medperf_git.records.execution import Engine as EngineRecord
+from medperf_git.records.execution import Step
+from medperf_git.runtime import docker_options, tasklog
+from medperf_git.runtime.artefacts import ArtefactStore
+from medperf_git.runtime.engine import Job, parts_of_step, refuse_job
+from medperf_git.runtime.finish import finish
+from medperf_git.runtime.image_archive import ImageArchive
+from medperf_git.runtime.mounts import Mounts, mounted
+from medperf_git.runtime.watchdog import Breach, Watchdog, interruptible, out_of_memory
+
+_TIMEOUT_SECONDS: Final = 60
+_IMAGE_TIMEOUT_SECONDS: Final = 3600
+_ENDED: Final = frozenset({"exited", "stopped", "dead"})
+_ABSENT: Final = ("manifest unknown", "manifest verification failed", "not found")
+
+
+class DockerEngine:
+    """Runs tasks through a Docker daemon's API.
+
+    Attributes:
+        name: `docker`, or `podman` where that answers.
+    """
+
+    def __init__(self, artefacts: ArtefactStore) -> None:
+        """Connect, and remove containers that a killed client left behind.
+
+        Raises:
+            EngineError: `engine-missing`: nothing answers.
+        """
+        self._artefacts = artefacts
+        try:
+            self._client = docker.from_env(timeout=_TIMEOUT_SECONDS)
+            weakref.finalize(self, self._client.close)
+            version: dict[str, Any] = self._client.version()
+            self._info: dict[str, Any] = self._client.info()
+        except (DockerException, OSError) as error:
+            raise EngineError(
+                f"no Docker or Podman engine answers: {error}",
+                code="engine-missing",
+                advice="start it (systemctl start docker), or say where it is with DOCKER_HOST",
+            ) from error
+        self._version = str(version.get("Version", "unknown"))
+        parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+        self.name = "podman" if any("podman" in part.lower() for part in parts) else "docker"
+        self._remove_stale()
+
+    def describe(self) -> EngineRecord:
+        """The daemon's version."""
+        return EngineRecord.model_validate({"name": self.name, "version": self._version})
+
+    def admits(self, image: Image) -> bool:
+        """References and archives."""
+        return isinstance(image, ReferenceImage | ArchiveImage)
+
+    def provide(self, image: Image) -> None:
+        """Pull or load an image and verify it; see `Engine.provide`."""
+        self._image(image)
+
+    def run(self, job: Job) -> Step:
+        """Run a task; see `Engine.run`."""
+        refuse_job(job)
+        image = self._image(job.container.image)
+        with interruptible() as interrupted, mounted(job) as mounts:
+            api_version = str(self._client.api.api_version)
+            docker_options.refuse_submounts(mounts.all, api_version)
+            watchdog = Watchdog(job.limits, mounts.writable, interrupted)
+            with self._container(job, mounts, image) as container:
+                watchdog.start()
+                _start(container)
+                breach = watchdog.watch(lambda seconds: _ended(container, seconds))
+                seconds = watchdog.seconds
+                exit_code, breach = _stop(container, breach, job)
+                isolation = docker_options.isolation_in_force(
+                    container.attrs, self._info, job.limits
+                )
+            finish(job, mounts, watchdog, breach, exit_code)
+        return Step.model_validate(
+            {**parts_of_step(job), "isolation": isolation, "seconds": round(seconds, 3)}
+        )
+
+    @contextmanager
+    def _container(self, job: Job, mounts: Mounts, image: DockerImage) -> Iterator[DockerContainer]:
+        """A container that is not started yet; gone when the block ends, whatever happens."""
+        declared = (image.attrs.get("Config") or {}).get("Volumes") or {}
+        options = docker_options.container_options(job, mounts, list(declared))
+        if self.name == "podman" and _is_rootless(self._info):
+            # Without it, the caller's uid inside would be another one outside.
+            options["userns_mode"] = "keep-id"
+        with _talking("the container can't be created"):
+            container = self._client.containers.create(str(image.id), **options)
+        try:
+            with _talking("the engine lost the container"):
+                container.reload()
+                docker_options.isolation_in_force(container.attrs, self._info, job.limits)
+                yield container
+        finally:
+            with _talking(f"container {container.short_id} can't be removed"), suppress(NotFound):
+                container.remove(force=True, v=True)
+
+    def _image(self, image: Image) -> DockerImage:
+        if isinstance(image, ReferenceImage):
+            return self._referenced(image)
+        if isinstance(image, ArchiveImage):
+            return self._loaded(image)
+        raise EngineError(
+            "Docker can't run sources",
+            code="image-not-admitted",
+            advice="use the sandbox for them: --engine sandbox",
+        )
+
+    def _referenced(self, image: ReferenceImage) -> DockerImage:
+        with _talking("the image can't be looked up"):
+            try:
+                found = self._client.images.get(image.reference)
+            except ImageNotFound:
+                found = self._pulled(image)
+        digests = found.attrs.get("RepoDigests") or ()
+        if not any(str(name).endswith(f"@sha256:{image.digest}") for name in digests):
+            raise ArtefactError(
+                f"the engine's image has {', '.join(digests) or 'no digest'}",
+                code="image-digest",
+                place=image.reference,
+                advice=f"remove it: docker image rm {found.short_id}",
+            )
+        return found
+
+    def _pulled(self, image: ReferenceImage) -> DockerImage:
+        repository, _, digest = image.reference.partition("@")
+        try:
+            with _patient() as client:
+                client.images.pull(repository, tag=digest)
+            return self._client.images.get(image.reference)
+        except (DockerException, OSError) as error:
+            text = tasklog.printable(str(error))
+            absent = any(word in text for word in _ABSENT)
+            raise ArtefactError(
+                f"{repository} has no image with this digest"
+                if absent
+                else f"the image can't be pulled: {text}",
+                code="image-digest" if absent else "image-missing",
+                place=image.reference,
+                advice="ask the owner to push it again" if absent else "see: docker login",
+            ) from error
+
+    def _loaded(self, image: ArchiveImage) -> DockerImage:
+        path = self._artefacts.file(image)
+        with ImageArchive(path) as archive:
+            with _talking("the image can't be looked up"), suppress(ImageNotFound):
+                return self._client.images.get(archive.image_id)
+            with self._artefacts.scratch() as folder:
+                rewritten = folder / "image.tar"
+                archive.write_docker_archive(rewritten)
+                with (
+                    _talking("the image can't be loaded"),
+                    _patient() as client,
+                    rewritten.open("rb") as stream,
+                ):
+                    loaded = next(iter(client.images.load(stream)), None)
+            layers = archive.config.get("rootfs", {}).get("diff_ids")
+        # By its layers: not every image store names an image by its configuration.
+        if loaded is None or loaded.attrs.get("RootFS", {}).get("Layers") != layers:
+            raise ArtefactError(
+                "the engine loaded another image than the archive holds",
+                code="image-digest",
+                place=str(path),
+            )
+        return loaded
+
+    def _remove_stale(self) -> None:
+        """Containers of clients that were killed: nobody else limits their time."""
+        with suppress(DockerException, OSError):
+            ours = self._client.containers.list(all=True, filters={"label": docker_options.LABEL})
+            for container in ours:
+                if docker_options.is_stale(container.labels):
+                    with suppress(NotFound):
+                        container.remove(force=True, v=True)
+
+
+@contextmanager
+def _talking(trouble: str) -> Iterator[None]:
+    """Turn the engine's errors into ours; `requests` raises kinds of OSError."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        if isinstance(error, NotFound | ImageNotFound):
+            raise
+        raise EngineError(
+            f"{trouble}: {tasklog.printable(str(error))}", code="engine-failed"
+        ) from error
+
+
+@contextmanager
+def _patient() -> Iterator[docker.DockerClient]:
+    """A client that waits long enough for large images."""
+    client = docker.from_env(timeout=_IMAGE_TIMEOUT_SECONDS)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _is_rootless(info: dict[str, Any]) -> bool:
+    return any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
+
+
+def _start(container: DockerContainer) -> None:
+    try:
+        container.start()
+    except APIError as error:
+        # The image's fault, mostly: no such program, or not executable.
+        raise ExecutionError(
+            f"the task does not start: {tasklog.printable(error.explanation or str(error))}",
+            code="task-failed",
+            advice="see the task's command in the container's record",
+        ) from error
+
+
+def _ended(container: DockerContainer, seconds: float) -> bool:
+    time.sleep(seconds)
+    container.reload()
+    return container.status in _ENDED
+
+
+def _stop(container: DockerContainer, breach: Breach | None, job: Job) -> tuple[int, Breach | None]:
+    """Kill it if it still runs, keep its log, and say how it ended."""
+    if breach is not None:
+        # It may have ended by itself in between.
+        with suppress(APIError):
+            container.kill()
+        container.wait()
+    container.reload()
+    tasklog.copy(_Chunks(container.logs(stream=True, follow=False)), job.log)
+    state = container.attrs["State"]
+    exit_code = int(state.get("ExitCode", -1))
+    if breach is None and state.get("OOMKilled") and exit_code != 0:
+        breach = out_of_memory(job.limits)
+    return exit_code, breach
+
+
+class _Chunks:
+    """The engine's stream of log chunks, readable like a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def read(self, _size: int, /) -> bytes:
+        """The next chunk, or nothing at the end."""
+        return next(self._chunks, b"")

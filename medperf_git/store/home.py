@@ -1,0 +1,208 @@
+"""The client's own files: where they are, and the small ones among them.
+
+The one place where paths outside the registry are made. Everything lies in the XDG
+directories, or below ``$MPGIT_HOME`` where that is set (one person, several roles; tests).
+
+Example:
+    >>> Home(Path("/h")).key("ky").name
+    'ky'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, ValidationError
+
+from medperf_git.atomic import write_bytes
+from medperf_git.errors import InputError
+from medperf_git.records.base import Part, Sha256, Slug
+
+
+class RegistryEntry(Part):
+    """A registry that this client knows."""
+
+    name: Slug
+    """The client's own name for it."""
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    """Where its Git repository is."""
+    genesis: Sha256
+    """Its identity, pinned when it was added."""
+    participant: Slug | None = None
+    """Who this client is there."""
+    key: Slug | None = None
+    """The key that it signs with."""
+
+
+class Configuration(Part):
+    """What ``registries.json`` holds."""
+
+    registries: tuple[RegistryEntry, ...] = ()
+    """Every registry, in the order they were added; the first is the default."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The client's folders.
+
+    Attributes:
+        top: the folder that holds all of them, or None for the XDG directories.
+    """
+
+    top: Path | None = None
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """The home that ``$MPGIT_HOME`` names, or the XDG directories."""
+        named = os.environ.get("MPGIT_HOME")
+        return cls(Path(named).absolute() if named else None)
+
+    @property
+    def config(self) -> Path:
+        """Settings and keys."""
+        return self.top / "config" if self.top else platformdirs.user_config_path("mpgit")
+
+    @property
+    def data(self) -> Path:
+        """What must not be lost: datasets, executions, the outbox, mirrors."""
+        return self.top / "data" if self.top else platformdirs.user_data_path("mpgit")
+
+    @property
+    def cache(self) -> Path:
+        """What can be fetched again: artefacts."""
+        return self.top / "cache" if self.top else platformdirs.user_cache_path("mpgit")
+
+    @property
+    def keys(self) -> Path:
+        """The folder of signing keys."""
+        return self.config / "keys"
+
+    def key(self, name: str) -> Path:
+        """A private key's file; its public half has `.pub` behind it."""
+        return self.keys / name
+
+    @property
+    def site_file(self) -> Path:
+        """The site's own rules."""
+        return self.config / "site.yaml"
+
+    @property
+    def artefacts(self) -> Path:
+        """The artefact cache."""
+        return self.cache / "artefacts"
+
+    def mirror(self, registry: str) -> Path:
+        """The bare mirror of a registry."""
+        return self.data / "registries" / registry / "mirror.git"
+
+    def registry_lock(self, registry: str) -> Path:
+        """Held while the mirror moves."""
+        return self.data / "registries" / registry / "lock"
+
+    def outbox(self, registry: str) -> Path:
+        """Signed proposals that are not sent yet."""
+        return self.data / "outbox" / registry
+
+    def datasets(self, registry: str) -> Path:
+        """Prepared datasets."""
+        return self.data / "datasets" / registry
+
+    def dataset(self, registry: str, dataset: str) -> Path:
+        """One prepared dataset: `owner/name`."""
+        return self.datasets(registry).joinpath(*dataset.split("/"))
+
+    def execution(self, registry: str, benchmark: str, dataset: str, model: str) -> Path:
+        """One execution; each argument is the pinned record's digest in hex."""
+        folder = "-".join(digest[:16] for digest in (benchmark, dataset, model))
+        return self.data / "executions" / registry / folder
+
+    def executions(self, registry: str) -> Path:
+        """Every execution under a registry."""
+        return self.data / "executions" / registry
+
+    @property
+    def scratch(self) -> Path:
+        """Folders of compatibility tests and of work in progress."""
+        return self.cache / "scratch"
+
+    # --- the registries that are known -----------------------------------------------------
+
+    @property
+    def _registries(self) -> Path:
+        return self.config / "registries.json"
+
+    def configuration(self) -> Configuration:
+        """Every registry that was added.
+
+        Raises:
+            InputError: the file was damaged.
+        """
+        try:
+            text = self._registries.read_text("utf-8")
+        except FileNotFoundError:
+            return Configuration()
+        try:
+            return Configuration.model_validate_json(text)
+        except ValidationError as error:
+            raise InputError(
+                f"can't be read: {error.errors()[0]['msg']}",
+                code="bad-configuration",
+                place=str(self._registries),
+                advice="mend the file, or move it away and `mpgit registry add` again",
+            ) from error
+
+    def registry(self, name: str | None = None) -> RegistryEntry:
+        """A registry by name, or the first that was added.
+
+        Raises:
+            InputError: there is none.
+        """
+        known = self.configuration().registries
+        for entry in known:
+            if name in (None, entry.name):
+                return entry
+        names = ", ".join(entry.name for entry in known)
+        raise InputError(
+            f"no registry named {name!r}" if name else "no registry was added yet",
+            code="unknown-registry",
+            advice=f"known: {names}" if names else "mpgit registry add NAME URL --genesis SHA256",
+        )
+
+    def save_registry(self, entry: RegistryEntry) -> None:
+        """Adds a registry, or replaces the one of the same name in its place."""
+        entries = list(self.configuration().registries)
+        names = [known.name for known in entries]
+        if entry.name in names:
+            entries[names.index(entry.name)] = entry
+        else:
+            entries.append(entry)
+        text = Configuration(registries=tuple(entries)).model_dump_json(indent=2) + "\n"
+        write_bytes(self._registries, text.encode())
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes a small file of the client's own, atomically."""
+    write_bytes(path, (json.dumps(data, indent=2, sort_keys=True) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A small file of the client's own, or None where it is missing.
+
+    Raises:
+        InputError: it was damaged.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(f"damaged: {error}", code="damaged-file", place=str(path)) from error
+    if not isinstance(data, dict):
+        raise InputError("damaged: not a mapping", code="damaged-file", place=str(path))
+    return data

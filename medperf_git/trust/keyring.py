@@ -1,0 +1,224 @@
+"""Private keys on this machine, and signing with them.
+
+Keys are ordinary OpenSSH files. A key whose private half is not here (an agent, a hardware
+token) signs through ``ssh-keygen -Y sign``. Never prints or asks: callers bring a function
+that asks for a passphrase.
+
+Example:
+    >>> import tempfile
+    >>> made = create(Path(tempfile.mkdtemp()) / "k", passphrase=None)
+    >>> made.algorithm
+    'ssh-ed25519'
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from medperf_git.atomic import write_bytes
+from medperf_git.errors import TrustError
+from medperf_git.trust import sshsig
+from medperf_git.trust.keys import ED25519, PublicKey
+
+AskPassphrase = Callable[[str], str | None]
+"""Given the key's name, the passphrase, or None where nobody can be asked."""
+
+
+class Signer(Protocol):
+    """Something that can sign."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key that signatures verify with."""
+
+    def sign(self, message: bytes, namespace: str) -> bytes:
+        """The armoured signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSigner:
+    """Signs with a private key in memory."""
+
+    public: PublicKey
+    private: Ed25519PrivateKey
+
+    def sign(self, message: bytes, namespace: str) -> bytes:
+        """The armoured signature."""
+        return sshsig.sign(message, namespace, self.private)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSigner:
+    """Signs through ``ssh-keygen``: the private key is in an agent or on a token."""
+
+    public: PublicKey
+    file: Path
+
+    def sign(self, message: bytes, namespace: str) -> bytes:
+        """The armoured signature.
+
+        Raises:
+            TrustError: ssh-keygen could not sign.
+        """
+        command = ["ssh-keygen", "-Y", "sign", "-f", str(self.file), "-n", namespace, "-q"]
+        try:
+            done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603
+        except OSError as error:
+            raise TrustError(
+                "ssh-keygen is not installed", code="no-ssh-keygen", advice="install OpenSSH"
+            ) from error
+        if done.returncode != 0:
+            raise TrustError(
+                f"ssh-keygen could not sign: {done.stderr.decode('utf-8', 'replace').strip()}",
+                code="agent",
+                place=str(self.file),
+                advice="is the agent running and the token plugged in? `ssh-add -l` lists keys",
+            )
+        # ssh-keygen's own armour is the one that the reader takes.
+        sshsig.Signature.parse(done.stdout).verify(message, namespace)
+        return done.stdout
+
+
+def create(path: Path, *, passphrase: str | None) -> PublicKey:
+    """A new Ed25519 key pair at `path` and `path`.pub.
+
+    Args:
+        path: the private key's file; only its owner may read it.
+        passphrase: encrypts the private key; None leaves it open.
+
+    Raises:
+        TrustError: a key of this name is there already; it is never overwritten.
+    """
+    _refuse_existing(path)
+    return _save(path, Ed25519PrivateKey.generate(), passphrase)
+
+
+def import_key(path: Path, source: Path, ask: AskPassphrase) -> PublicKey:
+    """Copies an existing Ed25519 key, such as ``~/.ssh/id_ed25519``, passphrase included.
+
+    A lone public key is copied alone: an agent or a token then signs.
+
+    Raises:
+        TrustError: a key of this name is there already, or the source is no Ed25519 key.
+    """
+    _refuse_existing(path)
+    payload = _read(source)
+    if payload.startswith((b"ssh-", b"sk-ssh-")):
+        fields = payload.decode("utf-8", "replace").split()
+        public = PublicKey.parse(" ".join(fields[:2]))
+    else:
+        public = PublicKey(ED25519, _load(source, ask).public_key().public_bytes_raw())
+        write_bytes(path, payload)
+    write_bytes(_public_file(path), f"{public.text}\n".encode(), mode=0o644)
+    return public
+
+
+def _refuse_existing(path: Path) -> None:
+    for file in (path, _public_file(path)):
+        if file.exists():
+            raise TrustError(
+                f"a key named {path.name} is there already",
+                code="key-exists",
+                place=str(file),
+                advice="choose another name: `mpgit key create NAME`",
+            )
+
+
+def _save(path: Path, private: Ed25519PrivateKey, passphrase: str | None) -> PublicKey:
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    payload = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, encryption
+    )
+    public = PublicKey(ED25519, private.public_key().public_bytes_raw())
+    write_bytes(path, payload)
+    write_bytes(_public_file(path), f"{public.text}\n".encode(), mode=0o644)
+    return public
+
+
+def _public_file(path: Path) -> Path:
+    return path.with_name(path.name + ".pub")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TrustError(
+            f"no such key: {error.strerror}",
+            code="key-missing",
+            place=str(path),
+            advice="`mpgit key ls` lists keys, `mpgit key create` makes one",
+        ) from error
+
+
+def public_key(path: Path) -> PublicKey:
+    """The public half of a key on this machine.
+
+    Raises:
+        TrustError: it is missing or not an Ed25519 key.
+    """
+    fields = _read(_public_file(path)).decode("utf-8", "replace").split()
+    return PublicKey.parse(" ".join(fields[:2]))
+
+
+def signer(path: Path, ask: AskPassphrase) -> Signer:
+    """What signs with the key at `path`: the file itself, or an agent.
+
+    Raises:
+        TrustError: missing, locked, or not an Ed25519 key.
+    """
+    public = public_key(path)
+    if not path.exists():
+        return AgentSigner(public, _public_file(path))
+    private = _load(path, ask)
+    if private.public_key().public_bytes_raw() != public.point:
+        raise TrustError(
+            f"{path.name} and {path.name}.pub are not one pair", code="key-pair", place=str(path)
+        )
+    return FileSigner(public, private)
+
+
+def _load(path: Path, ask: AskPassphrase) -> Ed25519PrivateKey:
+    payload = _read(path)
+    private: object
+    try:
+        private = serialization.load_ssh_private_key(payload, password=None)
+    except TypeError as error:  # cryptography's way to say: a passphrase is needed
+        passphrase = ask(path.name)
+        if passphrase is None:
+            raise TrustError(
+                f"the key {path.name} is protected by a passphrase",
+                code="passphrase-needed",
+                place=str(path),
+                advice="run it in a terminal, or put the key into an agent: `ssh-add`",
+            ) from error
+        private = _unlock(path, payload, passphrase)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TrustError(f"not an OpenSSH private key: {error}", place=str(path)) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise TrustError("not an Ed25519 key", code="bad-key", place=str(path))
+    return private
+
+
+def _unlock(path: Path, payload: bytes, passphrase: str) -> object:
+    try:
+        return serialization.load_ssh_private_key(payload, password=passphrase.encode())
+    except ValueError as error:
+        raise TrustError(
+            "the passphrase is wrong", code="passphrase-wrong", place=str(path)
+        ) from error
+
+
+def names(folder: Path) -> list[str]:
+    """The keys in a folder, by name."""
+    return sorted(file.name.removesuffix(".pub") for file in folder.glob("*.pub"))

@@ -1,0 +1,252 @@
+"""Registries: found one, join one, send what waits, change the root.
+
+Example:
+    >>> README.startswith("# ")
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medperf_git.checks.check import check
+from medperf_git.errors import InputError, MpgitError, RegistryError
+from medperf_git.forge.base import Request
+from medperf_git.forge.plain import PlainForge
+from medperf_git.records.codec import replace
+from medperf_git.records.kinds import KINDS
+from medperf_git.records.participant import Key, Participant
+from medperf_git.records.root import Root
+from medperf_git.records.schema import schema_file, schema_text
+from medperf_git.store.change import write_files
+from medperf_git.store.home import Home, RegistryEntry
+from medperf_git.store.paths import Place
+from medperf_git.store.snapshot import Snapshot
+from medperf_git.store.tree import MemoryTree
+from medperf_git.trust.keyring import Signer
+from medperf_git.vcs import EMPTY_TREE, Repository, identity_from_environment
+from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
+from medperf_git.workflows.propose import (
+    Proposal,
+    clear_scratch,
+    next_revision,
+    pin_of,
+    place_of,
+    propose,
+    refusal,
+    send,
+    waiting,
+)
+from medperf_git.workflows.session import Session, create_mirror, refused
+
+README = """# A registry of medical AI benchmarks
+
+Every file under `registry/` is a record: canonical YAML, checked by the JSON Schemas in
+`schemas/`, signed by the files beside it. Nothing is ever edited or deleted.
+
+    mpgit registry add NAME URL --genesis SHA256
+    mpgit audit
+    mpgit leaderboard OWNER/BENCHMARK
+"""
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A new registry."""
+
+    entry: RegistryEntry
+    commit: str
+
+
+def found(
+    home: Home, entry_name: str, url: str, root: dict[str, Any], person: Participant, signer: Signer,
+    key_name: str,
+) -> Founded:
+    """Makes a registry on an empty host: control plane first, then the genesis.
+
+    Args:
+        home: this client's files.
+        entry_name: what this client will call it.
+        url: a Git repository without a registry.
+        root: the fields of root 1 that are the administrator's to choose.
+        person: the administrator's participant record.
+        signer: the administrator's key.
+        key_name: that key's name.
+
+    Raises:
+        RegistryError: there is a registry at the address already.
+        GitError: out of reach.
+    """
+    mirror = create_mirror(home, entry_name)
+    try:
+        forge = PlainForge(mirror, url)
+        forge.fetch()
+        main = forge.main()
+        if main is not None and snapshot_at(mirror, main).exists:
+            raise RegistryError(
+                "there is a registry at this address already",
+                code="registry-exists",
+                place=url,
+                advice=f"mpgit registry add {entry_name} {url} --genesis SHA256",
+            )
+        base = main or _control_plane(mirror)
+        files, identity = _genesis_files(root, person, signer)
+        report = check(Snapshot(MemoryTree({})), Snapshot(MemoryTree({}).with_files(files)))
+        if not report:
+            raise refusal(report)
+        tree = write_files(mirror, mirror.commit(base).tree, files)
+        commit = mirror.write_commit(
+            tree, [base], f"Found the registry {root['name']}", identity_from_environment()
+        )
+        forge.create_main(commit, main)
+        entry = RegistryEntry(
+            name=entry_name, url=url, genesis=identity, participant=person.id, key=key_name
+        )
+        home.save_registry(entry)
+    except MpgitError:
+        clear_scratch(home.mirror(entry_name))
+        raise
+    finally:
+        mirror.close()
+    with Session.open(home, entry_name) as session:
+        session.refresh()
+    return Founded(entry, commit)
+
+
+def _control_plane(mirror: Repository) -> str:
+    files = {"README.md": README.encode()}
+    for kind in KINDS:
+        files[f"schemas/{schema_file(kind)}"] = schema_text(kind).encode()
+    tree = write_files(mirror, EMPTY_TREE, files)
+    message = "Add schemas and a README for the registry"
+    return mirror.write_commit(tree, [], message, identity_from_environment())
+
+
+def _genesis_files(
+    fields: dict[str, Any], person: Participant, signer: Signer
+) -> tuple[dict[str, bytes], str]:
+    person_place = Place("participant", person.id, 1)
+    root = Root(
+        kind="root",
+        id="root",
+        revision=1,
+        administrators=(pin_of(person_place, person),),
+        threshold=1,
+        **fields,
+    )
+    root_place = Place("root", "root", 1)
+    identity = pin_of(root_place, root).sha256
+    mine: dict[tuple[str, str | None], Signer] = {(person.id, None): signer}
+    proposals = [
+        propose(place, record, identity=identity, signatures=mine, title="")
+        for place, record in ((root_place, root), (person_place, person))
+    ]
+    return {**proposals[0].files, **proposals[1].files}, identity
+
+
+def first_key(name: str, signer: Signer) -> Key:
+    """A participant's first key."""
+    return Key(name=name, public_key=signer.public.text)
+
+
+def join(home: Home, name: str, url: str, genesis: str | None, progress: Progress) -> AuditReport:
+    """Adds a registry: fetches and audits all of its history.
+
+    Args:
+        home: this client's files.
+        name: what this client will call it.
+        url: where it is.
+        genesis: its published fingerprint; None trusts the one that is there (the caller
+            has asked).
+        progress: called after each audited transition.
+
+    Returns:
+        The audit; where it was refused, nothing was added.
+
+    Raises:
+        RegistryError: no registry, or another genesis.
+        GitError: out of reach.
+    """
+    mirror = create_mirror(home, name)
+    try:
+        forge = PlainForge(mirror, url)
+        forge.fetch()
+        main = forge.main()
+        if main is None:
+            raise RegistryError(
+                "not a registry: the repository is empty", code="no-registry", place=url
+            )
+        identity = genesis or snapshot_at(mirror, main).identity
+        session = Session(home, RegistryEntry(name=name, url=url, genesis=identity), mirror, forge)
+        report = session.accept(progress)
+        if not report.accepted:
+            raise refused(report)
+        home.save_registry(session.entry)
+    except MpgitError:
+        clear_scratch(home.mirror(name))
+        raise
+    finally:
+        mirror.close()
+    return report
+
+
+def send_waiting(session: Session) -> tuple[list[Request], list[tuple[Proposal, MpgitError]]]:
+    """Sends everything in the outbox: what was sent, and what could not be, with the reason."""
+    sent: list[Request] = []
+    failed: list[tuple[Proposal, MpgitError]] = []
+    for proposal in waiting(session):
+        try:
+            sent.append(send(session, proposal))
+        except MpgitError as error:
+            failed.append((proposal, error))
+    return sent, failed
+
+
+def next_root(
+    session: Session,
+    signer: Signer,
+    *,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    changes: dict[str, Any],
+) -> Proposal:
+    """The next root, signed by this administrator.
+
+    Args:
+        session: the registry.
+        signer: this administrator's key.
+        add: participants that become administrators.
+        remove: participants that cease to be.
+        changes: fields of the root to set.
+
+    Raises:
+        InputError: not an administrator, or an unknown participant.
+    """
+    snapshot = session.snapshot()
+    root = snapshot.root()
+    if root is None:
+        raise RegistryError("not a registry", code="no-registry")
+    ids = [name for name in root.administrator_ids if name not in remove]
+    ids += [name for name in add if name not in ids]
+    pins = []
+    for name in ids:
+        place = snapshot.standing("participant", name)
+        if place is None:
+            raise InputError(
+                f"{name} is not registered",
+                code="unknown-participant",
+                advice="`mpgit participant ls` lists them",
+            )
+        pins.append(snapshot.load(place).pin)
+    revision = next_revision(snapshot, "root", "root")
+    record = replace(root, **{**changes, "revision": revision, "administrators": tuple(pins)})
+    return propose(
+        place_of("root", record),
+        record,
+        identity=snapshot.identity,
+        signatures={(session.participant, None): signer},
+        title=f"Change the root to revision {revision}",
+        slug=f"root-{revision}",
+    )

@@ -1,0 +1,118 @@
+"""Results: what was measured here becomes signed records, after its owner has seen it.
+
+Example:
+    >>> same_measurement({"metrics": [1], "revision": 1}, {"metrics": [1], "revision": 2})
+    True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medperf_git.errors import InputError
+from medperf_git.records.codec import build, dump
+from medperf_git.records.result import Result
+from medperf_git.store.home import read_json
+from medperf_git.trust.keyring import Signer
+from medperf_git.workflows.propose import Proposal, next_revision, place_of, propose, waiting
+from medperf_git.workflows.session import Session
+
+
+@dataclass(frozen=True)
+class LocalResult:
+    """A measurement on this disk.
+
+    Attributes:
+        data: the result record's data; the revision is not the final one.
+        folder: the execution's folder.
+        state: `new`, `waiting` (in the outbox) or `registered`.
+    """
+
+    data: dict[str, Any]
+    folder: Path
+    state: str
+
+
+def same_measurement(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two results say the same but for their revision."""
+    drop = {"revision"}
+    return {k: v for k, v in left.items() if k not in drop} == {
+        k: v for k, v in right.items() if k not in drop
+    }
+
+
+def local_results(
+    session: Session, benchmark: str | None = None, dataset: str | None = None
+) -> Iterator[LocalResult]:
+    """What was measured here and not cleaned away, by execution folder.
+
+    Args:
+        session: the registry.
+        benchmark: only of this benchmark.
+        dataset: only of this dataset.
+    """
+    snapshot = session.snapshot()
+    outbox = {place.id for proposal in waiting(session) for place in proposal.places}
+    for path in sorted(session.home.executions(session.entry.name).glob("*/execution.json")):
+        data = read_json(path) or {}
+        if benchmark not in (None, data["benchmark"]["id"]):
+            continue
+        if dataset not in (None, data["dataset"]["id"]):
+            continue
+        state = "waiting" if data["id"] in outbox else "new"
+        for place in snapshot.revisions("result", data["id"]):
+            if same_measurement(dump(snapshot.load(place).record), data):
+                state = "registered"
+        yield LocalResult(data, path.parent, state)
+
+
+def result_proposal(session: Session, chosen: list[LocalResult], signer: Signer) -> Proposal:
+    """Signed records of measurements, as one request.
+
+    Raises:
+        InputError: nothing was chosen, or another participant's dataset.
+        RecordError: a measurement's file was damaged.
+    """
+    if not chosen:
+        raise InputError(
+            "nothing new to submit",
+            code="no-results",
+            advice="mpgit run -b BENCHMARK -d DATASET; `mpgit result ls --local` lists all",
+        )
+    snapshot = session.snapshot()
+    proposals = []
+    for local in chosen:
+        revision = next_revision(snapshot, "result", local.data["id"])
+        record = build("result", {**local.data, "revision": revision})
+        assert isinstance(record, Result)  # noqa: S101 (built as one)
+        if record.owner != session.participant:
+            raise InputError(
+                f"{record.dataset.id} belongs to {record.owner}, you are {session.participant}",
+                code="wrong-participant",
+                advice="run it with the home of the dataset's owner",
+            )
+        proposals.append(
+            propose(
+                place_of("result", record),
+                record,
+                identity=snapshot.identity,
+                signatures={(session.participant, None): signer},
+                title="",
+            )
+        )
+    first = chosen[0].data
+    names = f"{first['benchmark']['id']} on {first['dataset']['id']}"
+    joined = Proposal(_slug(first, proposals), f"Submit {len(proposals)} results of {names}")
+    for proposal in proposals:
+        joined = joined.joined(proposal)
+    return joined
+
+
+def _slug(first: Mapping[str, Any], proposals: list[Proposal]) -> str:
+    benchmark = first["benchmark"]["id"].split("/")[1]
+    dataset = first["dataset"]["id"].split("/")[1]
+    newest = max(place.revision for p in proposals for place in p.places)
+    return f"results-{benchmark}-{dataset}-{newest}"[-64:].strip("-")

@@ -1,0 +1,202 @@
+"""A session: one registry as this client knows it, and the way to its host.
+
+Reading works from the mirror, at the last commit that this client has checked, without
+network. ``sync`` brings what is new, audits it, and only then moves that mark.
+
+Example:
+    >>> # with Session.open(Home.from_environment(), None) as session:
+    >>> #     print(session.snapshot().identity)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from medperf_git.atomic import lock
+from medperf_git.errors import InputError, RegistryError
+from medperf_git.forge.base import Forge
+from medperf_git.forge.plain import PlainForge
+from medperf_git.store.home import Home, RegistryEntry
+from medperf_git.store.site_rules import SiteRules, load_site_rules
+from medperf_git.store.snapshot import Snapshot
+from medperf_git.trust.keyring import AskPassphrase, Signer, signer
+from medperf_git.vcs import Repository
+from medperf_git.workflows.audit import AuditReport, Progress, audit, snapshot_at
+
+CHECKED = "refs/mpgit/checked"
+"""The last commit of main that this client has audited."""
+
+
+@dataclass
+class Session:
+    """One registry, as this client knows it."""
+
+    home: Home
+    entry: RegistryEntry
+    mirror: Repository
+    forge: Forge
+
+    @classmethod
+    @contextmanager
+    def open(cls, home: Home, name: str | None) -> Iterator[Session]:
+        """The session of a registry that was added before.
+
+        Raises:
+            InputError: no such registry.
+        """
+        entry = home.registry(name)
+        path = home.mirror(entry.name)
+        if not path.exists():
+            raise InputError(
+                f"the mirror of {entry.name} is missing",
+                code="no-mirror",
+                place=str(path),
+                advice=f"mpgit registry add {entry.name} {entry.url} --genesis {entry.genesis}",
+            )
+        with Repository.open(path) as mirror:
+            yield cls(home, entry, mirror, PlainForge(mirror, entry.url))
+
+    # --- who ---------------------------------------------------------------------------------
+
+    @property
+    def participant(self) -> str:
+        """Who this client is in the registry.
+
+        Raises:
+            InputError: it has not registered.
+        """
+        if self.entry.participant is None:
+            raise InputError(
+                f"you have no part in {self.entry.name} yet",
+                code="no-participant",
+                advice="mpgit participant register ID --name NAME",
+            )
+        participant: str = self.entry.participant
+        return participant
+
+    def signer(self, ask: AskPassphrase) -> Signer:
+        """What signs for this client here.
+
+        Raises:
+            InputError: no key was chosen.
+            TrustError: the key is missing or locked.
+        """
+        if self.entry.key is None:
+            raise InputError(
+                "no key was chosen for this registry",
+                code="no-key",
+                advice="mpgit key create, then mpgit participant register",
+            )
+        return signer(self.home.key(self.entry.key), ask)
+
+    def site_rules(self) -> SiteRules:
+        """This site's own rules.
+
+        Raises:
+            InputError: `site.yaml` can't be understood.
+        """
+        return load_site_rules(self.home.site_file)
+
+    # --- what is known -----------------------------------------------------------------------
+
+    @property
+    def main(self) -> str:
+        """The last commit of main that this client has audited.
+
+        Raises:
+            RegistryError: none yet.
+        """
+        checked = self.mirror.find(CHECKED)
+        if checked is None:
+            raise RegistryError(
+                "nothing of this registry was checked yet",
+                code="not-synced",
+                advice="mpgit registry sync",
+            )
+        return checked
+
+    def snapshot(self) -> Snapshot:
+        """The registry at that commit."""
+        return snapshot_at(self.mirror, self.main)
+
+    # --- what is new -------------------------------------------------------------------------
+
+    def sync(self, progress: Progress = lambda _done, _all: None) -> AuditReport:
+        """Fetches, audits what is new, and moves the mark if all of it is good.
+
+        Raises:
+            GitError: the host is out of reach.
+            RegistryError: another genesis, or a main that does not descend from the mark.
+        """
+        with self.locked():
+            self.forge.fetch()
+            return self.accept(progress)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Held while the mirror moves, so that two processes take turns."""
+        return lock(self.home.registry_lock(self.entry.name), wait_seconds=120)
+
+    def accept(self, progress: Progress = lambda _done, _all: None) -> AuditReport:
+        """Audits what was fetched, and moves the mark if all of it is good.
+
+        Raises:
+            RegistryError: no main, another genesis, or a main that was rewritten.
+        """
+        head = self.forge.main()
+        if head is None:
+            raise RegistryError(
+                "not a registry: there is no branch main",
+                code="no-registry",
+                place=self.entry.url,
+                advice="check the address; `mpgit registry init` makes a new registry",
+            )
+        before = self.mirror.find(CHECKED)
+        report = audit(
+            self.mirror, head, genesis=self.entry.genesis, after=before, progress=progress
+        )
+        if report.accepted:
+            self.mirror.set_ref(CHECKED, head)
+        return report
+
+    def refresh(self) -> None:
+        """As `sync`, for work that builds on the newest main.
+
+        Raises:
+            RegistryError: also where the new part of the history is refused.
+        """
+        report = self.sync()
+        if not report.accepted:
+            raise refused(report)
+
+
+def refused(report: AuditReport) -> RegistryError:
+    """The error for a history that the audit refuses."""
+    failure = report.failures[0]
+    finding = failure.findings()[0]
+    return RegistryError(
+        f"main holds a transition that the rules refuse: {finding.message} ({finding.code})",
+        code="bad-history",
+        place=f"commit {failure.commit[:12]}, {finding.path}",
+        advice="tell the administrators; `mpgit audit` lists everything that is wrong",
+    )
+
+
+def create_mirror(home: Home, name: str) -> Repository:
+    """A new, empty mirror.
+
+    Raises:
+        InputError: there is one already.
+    """
+    path = home.mirror(name)
+    if path.exists():
+        raise InputError(
+            f"a registry named {name} is known already",
+            code="registry-exists",
+            place=str(path),
+            advice="choose another name, or use that one with --registry",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Repository.create(Path(path))

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from medperf_git.runtime.docker_engine import DockerEngine
+from medperf_git.runtime.docker_options import LABEL, owner
+from tests.runtime.lab import Lab
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def drive(lab: Lab, attack: str) -> subprocess.Popen[str]:
+    """A process that drives the lab's engine."""
+    job = {
+        "image": lab.image.model_dump(),
+        "store": str(lab.artefacts.cache),
+        "shelf": str(lab.artefacts.folders[0]),
+        "folder": str(lab.folder),
+        "attack": attack,
+    }
+    path = lab.folder / "job.json"
+    path.write_text(json.dumps(job))
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.runtime.drive", lab.engine.name, str(path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def traces(lab: Lab, pid: int) -> list[str]:
+    """What still runs: containers of the process, or processes that name its folder."""
+    if lab.engine.name == "docker":
+        label = f"label={LABEL}={owner(pid)}"
+        listed = ["docker", "ps", "--all", "--quiet", "--filter", label]
+        return subprocess.run(listed, capture_output=True, check=True, text=True).stdout.split()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0] == b"bwrap" and str(lab.output).encode() in words:
+            found.append(path.parent.name)
+    return found
+
+
+def wait_until_hanging(lab: Lab, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 30
+    while not traces(lab, process.pid):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.7)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_task_and_leaves_nothing(lab: Lab, number: signal.Signals) -> None:
+    with drive(lab, "hang") as process:
+        wait_until_hanging(lab, process)
+        process.send_signal(number)
+        # Somebody who presses Ctrl-C twice must not break the cleaning up.
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=20)
+        left = traces(lab, process.pid)
+    error = json.loads(printed)["error"]
+    assert error["code"] == "interrupted"
+    assert number.name in error["message"]
+    assert not left
+    assert not list(lab.output.iterdir())
+
+
+def test_a_killed_client_leaves_nothing_for_long(lab: Lab) -> None:
+    with drive(lab, "hang") as process:
+        wait_until_hanging(lab, process)
+        process.kill()
+        process.wait(10)
+    if lab.engine.name == "docker":
+        # A daemon's container survives its client; the next client ends it.
+        DockerEngine(lab.artefacts)
+    deadline = time.monotonic() + 10
+    while traces(lab, process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

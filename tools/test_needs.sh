@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sees that this machine has what the tests need. As root, or in CI (CI=true) with sudo that
+# asks nothing, it installs what is missing; otherwise it says what and how.
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=tools/needs.sh
+source ./needs.sh
+
+need git git
+need ssh-keygen openssh-client
+need bwrap bubblewrap
+need mmdebstrap mmdebstrap
+need docker-registry docker-registry
+install_missing_and_docker
+start_docker
