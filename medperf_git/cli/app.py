@@ -194,12 +194,16 @@ def preview(session: Session, proposal: Proposal) -> None:
     for path, payload in proposal.files.items():
         if path.endswith(".yaml"):
             click.echo(click.style(f"── {path}", bold=True), err=True)
-            click.echo("\n".join("   " + printable(x) for x in payload.decode().splitlines()), err=True)
+            click.echo(
+                "\n".join("   " + printable(x) for x in payload.decode().splitlines()), err=True
+            )
     for status in report.records:
         for approval in status.approvals:
             if approval.missing:
                 who = ", ".join(approval.waiting_for)
-                click.echo(f"   needs {approval.missing} more of: {who} ({approval.role})", err=True)
+                click.echo(
+                    f"   needs {approval.missing} more of: {who} ({approval.role})", err=True
+                )
 
 
 def submit(

@@ -23,8 +23,9 @@ from medperf_git.workflows.tree_audit import audit_tree
 @click.option("--from", "after", metavar="REV", help="Trust everything up to this commit.")
 @click.option("--head", metavar="REV", help="Default: main, or HEAD with --git-dir.")
 @click.option(
-    "--git-dir", type=click.Path(exists=True, path_type=Path), help="Any clone, instead of the "
-    "registry that this client knows."
+    "--git-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Any clone, instead of the registry that this client knows.",
 )
 @click.option("--genesis", metavar="SHA256", help="With --git-dir: the pinned fingerprint.")
 @click.option(
@@ -69,10 +70,10 @@ def command(
                 report = audit_tree(repository, newest, genesis=genesis, progress=step)
             else:
                 since = repository.resolve(after) if after else None
-                report = audit(
-                    repository, newest, genesis=genesis, after=since, progress=step
-                )
-        app.show(report.as_dict(), lambda: _text(report, pinned=genesis is not None), as_json=as_json)
+                report = audit(repository, newest, genesis=genesis, after=since, progress=step)
+        app.show(
+            report.as_dict(), lambda: _text(report, pinned=genesis is not None), as_json=as_json
+        )
         return 0 if report.accepted else 1
 
 

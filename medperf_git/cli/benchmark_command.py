@@ -86,8 +86,13 @@ def submit(
 )
 @click.option("--open/--closed", "is_open", default=None, help="Take associations and results?")
 @click.option("--results", type=click.Choice(["auto", "approve"]), help="Who approves results.")
-@click.option("--image", "images", multiple=True,
-              type=click.Choice(["reference", "archive", "source"]), help="Admitted kinds.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Choice(["reference", "archive", "source"]),
+    help="Admitted kinds.",
+)
 @click.option("--priority", "priorities", multiple=True, metavar="MODEL", help="First to run.")
 @click.option("--models", type=click.Choice(["approve", "auto"]), help="Admission of models.")
 @click.option("--datasets", type=click.Choice(["approve", "auto"]), help="Admission of datasets.")

@@ -72,15 +72,17 @@ def ls(*, as_json: bool, verbose: bool) -> None:
     rows = [(name, keyring.public_key(home.key(name))) for name in keyring.names(home.keys)]
     app.show(
         [{"name": n, "public_key": k.text, "fingerprint": k.fingerprint} for n, k in rows],
-        lambda: app.table(
-            ("name", "fingerprint", "where"),
-            [
-                (n, k.fingerprint, "file" if home.key(n).exists() else "agent or token")
-                for n, k in rows
-            ],
-        )
-        if rows
-        else "no key yet: mpgit key create",
+        lambda: (
+            app.table(
+                ("name", "fingerprint", "where"),
+                [
+                    (n, k.fingerprint, "file" if home.key(n).exists() else "agent or token")
+                    for n, k in rows
+                ],
+            )
+            if rows
+            else "no key yet: mpgit key create"
+        ),
         as_json=as_json,
     )
 

@@ -17,8 +17,8 @@ from typing import Final
 
 import click
 
-from medperf_git import __version__
 from medperf_git.errors import AwaitingError, InputError, MpgitError, TrustError
+from medperf_git.version import __version__
 
 COMMANDS: Final[dict[str, str]] = {
     "registry": "Found, join and follow registries.",

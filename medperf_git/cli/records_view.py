@@ -81,20 +81,22 @@ def add_reading(
             rows = listing(snapshot, kind, everything=everything)
             show(
                 [as_data(snapshot, loaded, state) for loaded, state in rows],
-                lambda: table(
-                    ("id", "revision", *headers, *(("state",) if everything else ())),
-                    [
-                        (
-                            loaded.place.id,
-                            loaded.place.revision,
-                            *columns(loaded.record),
-                            *((state,) if everything else ()),
-                        )
-                        for loaded, state in rows
-                    ],
-                )
-                if rows
-                else f"no {kind} yet",
+                lambda: (
+                    table(
+                        ("id", "revision", *headers, *(("state",) if everything else ())),
+                        [
+                            (
+                                loaded.place.id,
+                                loaded.place.revision,
+                                *columns(loaded.record),
+                                *((state,) if everything else ()),
+                            )
+                            for loaded, state in rows
+                        ],
+                    )
+                    if rows
+                    else f"no {kind} yet"
+                ),
                 as_json=as_json,
             )
 

@@ -80,7 +80,9 @@ def init(
         f"founded {title}\ngenesis {founded.entry.genesis}",
         as_json=as_json,
     )
-    app.next_step(f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}")
+    app.next_step(
+        f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}"
+    )
 
 
 @command.command("add")
@@ -119,12 +121,17 @@ def ls(*, as_json: bool, verbose: bool) -> None:
     entries = Home.from_environment().configuration().registries
     app.show(
         [entry.model_dump() for entry in entries],
-        lambda: app.table(
-            ("name", "participant", "key", "genesis", "address"),
-            [(e.name, e.participant or "–", e.key or "–", e.genesis[:16], e.url) for e in entries],
-        )
-        if entries
-        else "no registry yet: mpgit registry add NAME URL --genesis SHA256",
+        lambda: (
+            app.table(
+                ("name", "participant", "key", "genesis", "address"),
+                [
+                    (e.name, e.participant or "–", e.key or "–", e.genesis[:16], e.url)
+                    for e in entries
+                ],
+            )
+            if entries
+            else "no registry yet: mpgit registry add NAME URL --genesis SHA256"
+        ),
         as_json=as_json,
     )
 

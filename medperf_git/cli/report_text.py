@@ -25,7 +25,8 @@ def text(report: Report) -> str:
     lines = [_WORDS[report.verdict]]
     for finding in report.findings:
         field = f" ({finding.field})" if finding.field else ""
-        lines.append(f"  ✗ {printable(finding.path)}{printable(field)}: {printable(finding.message)} [{finding.code}]")
+        where = printable(finding.path + field)
+        lines.append(f"  ✗ {where}: {printable(finding.message)} [{finding.code}]")
         if finding.advice:
             lines.append(f"      {finding.advice}")
     for status in report.records:

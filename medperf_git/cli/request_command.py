@@ -56,20 +56,22 @@ def ls(*, everything: bool, registry: str | None, as_json: bool, verbose: bool) 
                 }
                 for request, judged in rows
             ],
-            lambda: app.table(
-                ("request", "state", "waiting for", "title"),
-                [
-                    (
-                        request.id,
-                        judged.state if judged else request.state,
-                        ", ".join(judged.report.waiting_for()) if judged else request.reason,
-                        request.title,
-                    )
-                    for request, judged in rows
-                ],
-            )
-            if rows
-            else "no open request",
+            lambda: (
+                app.table(
+                    ("request", "state", "waiting for", "title"),
+                    [
+                        (
+                            request.id,
+                            judged.state if judged else request.state,
+                            ", ".join(judged.report.waiting_for()) if judged else request.reason,
+                            request.title,
+                        )
+                        for request, judged in rows
+                    ],
+                )
+                if rows
+                else "no open request"
+            ),
             as_json=as_json,
         )
 

@@ -46,12 +46,14 @@ def ls(
             found = list(local_results(session, benchmark))
             app.show(
                 [{"state": x.state, "folder": str(x.folder), "record": x.data} for x in found],
-                lambda: app.table(
-                    ("state", "result", "metrics"),
-                    [(x.state, x.data["id"], _line(x.data["metrics"])) for x in found],
-                )
-                if found
-                else "nothing was measured here yet: mpgit run",
+                lambda: (
+                    app.table(
+                        ("state", "result", "metrics"),
+                        [(x.state, x.data["id"], _line(x.data["metrics"])) for x in found],
+                    )
+                    if found
+                    else "nothing was measured here yet: mpgit run"
+                ),
                 as_json=as_json,
             )
             return
@@ -62,22 +64,24 @@ def ls(
         ]
         app.show(
             [row.as_dict() for row in rows],
-            lambda: app.table(
-                ("benchmark", "dataset", "model", "rev", "state", "metrics"),
-                [
-                    (
-                        row.result.benchmark.id,
-                        row.result.dataset.id,
-                        row.result.model.id,
-                        row.result.revision,
-                        row.state,
-                        _metrics(row.result),
-                    )
-                    for row in rows
-                ],
-            )
-            if rows
-            else "no results yet",
+            lambda: (
+                app.table(
+                    ("benchmark", "dataset", "model", "rev", "state", "metrics"),
+                    [
+                        (
+                            row.result.benchmark.id,
+                            row.result.dataset.id,
+                            row.result.model.id,
+                            row.result.revision,
+                            row.state,
+                            _metrics(row.result),
+                        )
+                        for row in rows
+                    ],
+                )
+                if rows
+                else "no results yet"
+            ),
             as_json=as_json,
         )
 

@@ -17,18 +17,21 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 import yaml
 
 from medperf_git.cli.main import invoke
 from medperf_git.errors import ExecutionError
-from medperf_git.store.tree import GitTree, difference
+from medperf_git.records.namespace import namespace
+from medperf_git.store.tree import GitTree, difference, read
 from medperf_git.vcs import EMPTY_TREE, Repository
 
 ADMINISTRATOR: Final = ("ana-silva", "Ana Silva, registry administrator")
@@ -106,8 +109,7 @@ class Story:
         arguments = [str(word) for word in words]
         click.echo(click.style(f"   {who:>13} $ ", fg="cyan") + _typed(arguments, self.folder))
         began = time.monotonic()
-        code, output = _captured(self.home(who), arguments)
-        self._log(who, arguments, output, code)
+        code, output = self._run(who, arguments)
         if code == 130:  # noqa: PLR2004 (what a shell says of Ctrl-C)
             raise Interrupted
         if code != expect:
@@ -116,17 +118,25 @@ class Story:
                 code="story",
                 place=str(self.folder / "log.txt"),
             )
-        for line in _excerpt(output):
-            click.echo(click.style(f"                   {line}", dim=True))
         seconds = time.monotonic() - began
         if seconds > 1:
             click.echo(click.style(f"                   ({seconds:.1f} s)", dim=True))
         self._what_changed()
         return output
 
-    def _log(self, who: str, arguments: list[str], output: str, code: int) -> None:
+    def _run(self, who: str, arguments: list[str]) -> tuple[int, str]:
+        """Runs a command with somebody's home; shows it as it prints, and keeps all of it."""
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.write(f"{who} $ mpgit {shlex.join(arguments)}\n{output}exit {code}\n\n")
+            log.write(f"{who} $ mpgit {shlex.join(arguments)}\n")
+            output, notes = _Shown(log, str), _Shown(log, _note)
+            with (
+                _environment(MPGIT_HOME=str(self.home(who))),
+                contextlib.redirect_stdout(output),
+                contextlib.redirect_stderr(notes),
+            ):
+                code = invoke(arguments)
+            log.write(f"exit {code}\n\n")
+        return code, output.getvalue() + ("" if code == 0 else notes.getvalue())
 
     def _what_changed(self) -> None:
         """Says what main of the shared repository gained."""
@@ -186,7 +196,7 @@ class Story:
             who, "registry", "init", "preterm", self.host, "--title", "Preterm birth benchmarks",
             "--participant", who, "--participant-name", name, "--yes", "--json",
         )  # fmt: skip
-        self.genesis = json.loads(_json_part(output))["genesis"]
+        self.genesis = json.loads(output)["genesis"]
         self.say(f"The registry's identity, published by its administrator: {self.genesis[:16]}…")
 
     def register_participants(self) -> None:
@@ -196,9 +206,7 @@ class Story:
             self._join(who)
             self.act(who, "key", "create", "--no-passphrase")
             self.act(who, "participant", "register", who, "--name", name, "--yes")
-            self.act(
-                ADMINISTRATOR[0], "request", "approve", f"{who}/register", "--yes", "--merge"
-            )
+            self.act(ADMINISTRATOR[0], "request", "approve", f"{who}/register", "--yes", "--merge")
 
     def _join(self, who: str) -> None:
         # What a site's administrator would write: where pinned files lie on this machine.
@@ -217,21 +225,15 @@ class Story:
         for kind, name in (("mlcube", "prep"), ("mlcube", "metrics"), ("model", "models/rule")):
             self.act(chair, kind, "submit", self.draft(name), "--yes", "--merge")
         self.say("Submitting a benchmark runs all of it on the demo data first:")
-        self.act(
-            chair, "benchmark", "submit", self.draft("benchmark"), "--yes", *self._engine()
-        )
+        self.act(chair, "benchmark", "submit", self.draft("benchmark"), "--yes", *self._engine())
         request = f"{chair}/benchmark-preterm-1"
         self.act(second, "request", "approve", request, "--yes")
         self.act(second, "request", "merge", request, expect=3)
         self.say("The administrator's approval is still missing, so it can't be merged yet.")
         self.act(ADMINISTRATOR[0], "request", "approve", request, "--yes", "--merge")
         image = "reference" if self.images else "source"
-        self.act(
-            chair, "benchmark", "policy", BENCHMARK, "--open", "--image", image, "--yes"
-        )
-        self.act(
-            third, "request", "approve", f"{chair}/policy-preterm-1", "--yes", "--merge"
-        )
+        self.act(chair, "benchmark", "policy", BENCHMARK, "--open", "--image", image, "--yes")
+        self.act(third, "request", "approve", f"{chair}/policy-preterm-1", "--yes", "--merge")
 
     def _engine(self) -> tuple[str, str]:
         return "--engine", self.engine
@@ -243,9 +245,7 @@ class Story:
         pairs = zip(MODEL_OWNERS, ("logistic", "forest"), strict=True)
         for (who, _), name in pairs:
             self.act(who, "model", "submit", self.draft(f"models/{name}"), "--yes", "--merge")
-            self.act(
-                who, "model", "associate", name, "-b", BENCHMARK, "--yes", *self._engine()
-            )
+            self.act(who, "model", "associate", name, "-b", BENCHMARK, "--yes", *self._engine())
             request = f"{who}/model-association-preterm-{who}-{name}-1"
             self.act(committee[0], "request", "approve", request, "--yes")
             self.act(committee[2], "request", "approve", request, "--yes", "--merge")
@@ -291,6 +291,27 @@ class Story:
         self.act(RESEARCHER, "leaderboard", BENCHMARK)
         signers = self.folder / "allowed_signers"
         self.act(RESEARCHER, "audit", "--allowed-signers", signers)
+        self.say("And without us: one result, with OpenSSH alone.")
+        self._verify_with_ssh(signers)
+
+    def _verify_with_ssh(self, signers: Path) -> None:
+        """Re-checks one result's signature with ``ssh-keygen -Y verify``."""
+        hospital = HOSPITALS[0][0]
+        stem = f"registry/results/{BENCHMARK}/{hospital}/opt/anna-weber/previous-preterm/1"
+        with Repository.open(self.host) as repository:
+            main = GitTree(repository, repository.commit(repository.resolve("main")).tree)
+            record = read(main, f"{stem}.yaml") or b""
+            signature = self.folder / f"1.{hospital}.sig"
+            signature.write_bytes(read(main, f"{stem}.{hospital}.sig") or b"")
+        words = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", hospital]
+        words += ["-n", namespace("result", self.genesis), "-s", str(signature)]
+        typed = _typed(words, self.folder).removeprefix("mpgit ")
+        click.echo(click.style(f"   {RESEARCHER:>13} $ ", fg="cyan") + f"{typed} < 1.yaml")
+        done = subprocess.run(words, input=record, capture_output=True, check=False)
+        told = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+        if done.returncode != 0:
+            raise ExecutionError(f"ssh-keygen refused a signature: {told}", code="story")
+        click.echo(click.style(f"                   {told}", dim=True))
 
 
 def _typed(arguments: list[str], folder: Path) -> str:
@@ -299,27 +320,33 @@ def _typed(arguments: list[str], folder: Path) -> str:
     return "mpgit " + shlex.join(shown)
 
 
-def _excerpt(output: str) -> list[str]:
-    """The end of a command's output: the preview of records above it is long."""
-    lines = [line for line in output.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("   ", "──", "next:"))]
-    return lines[-SHOWN_LINES:]
+class _Shown(io.StringIO):
+    """Collects what a command prints, writes it to the log, and shows the telling lines."""
+
+    def __init__(self, log: IO[str], choose: Callable[[str], str]) -> None:
+        super().__init__()
+        self._log = log
+        self._choose = choose
+        self._rest = ""
+        self._shown = 0
+        # Where the story itself prints: standard output is redirected while a command runs.
+        self._out = sys.stdout
+
+    def write(self, text: str, /) -> int:
+        """Takes a piece of output; shows each line when it is whole."""
+        self._log.write(text)
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            chosen = self._choose(click.unstyle(line)).rstrip()
+            if chosen and self._shown < SHOWN_LINES:
+                self._shown += 1
+                click.echo(click.style(f"                   {chosen}", dim=True), file=self._out)
+        return super().write(text)
 
 
-def _json_part(output: str) -> str:
-    return output[output.index("{") : output.rindex("}") + 1]
-
-
-def _captured(home: Path, arguments: list[str]) -> tuple[int, str]:
-    """Runs a command with another home; returns its exit code and all that it printed."""
-    output = io.StringIO()
-    with (
-        _environment(MPGIT_HOME=str(home)),
-        contextlib.redirect_stdout(output),
-        contextlib.redirect_stderr(output),
-    ):
-        code = invoke(arguments)
-    return code, output.getvalue()
+def _note(line: str) -> str:
+    """Of what goes to standard error: steps and errors, not the previews of records."""
+    return line if line.startswith(("  ·", "error:", "   needs")) else ""
 
 
 @contextlib.contextmanager

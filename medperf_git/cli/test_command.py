@@ -54,14 +54,16 @@ def command(
         )
         app.show(
             {"verdict": "passed", **outcome.model_dump(mode="json", exclude_none=True)},
-            lambda: app.table(
-                ("metric", "value", "interval", "n"),
-                [
-                    (m.id, f"{m.value:.3f}", _interval(m.low, m.high), m.n)
-                    for m in outcome.metrics
-                ],
-            )
-            + f"\npassed: {parts.model.id} on {outcome.denominator.cases} demo cases",
+            lambda: (
+                app.table(
+                    ("metric", "value", "interval", "n"),
+                    [
+                        (m.id, f"{m.value:.3f}", _interval(m.low, m.high), m.n)
+                        for m in outcome.metrics
+                    ],
+                )
+                + f"\npassed: {parts.model.id} on {outcome.denominator.cases} demo cases"
+            ),
             as_json=as_json,
         )
 

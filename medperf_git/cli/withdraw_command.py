@@ -38,6 +38,8 @@ def command(
             identity=session.snapshot().identity,
             signatures={(session.participant, None): session.signer(app.ask_passphrase)},
             title=f"Withdraw {place.kind} {place.id} revision {place.revision}",
-            slug=f"withdraw-{place.kind}-{place.id.replace('/', '-')}-{place.revision}"[:64].strip("-"),
+            slug=f"withdraw-{place.kind}-{place.id.replace('/', '-')}-{place.revision}"[:64].strip(
+                "-"
+            ),
         )
         app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)

@@ -154,9 +154,7 @@ class PlainForge:
             RaceError: main or the request moved.
             GitError: out of reach, or refused.
         """
-        self._mirror.push(
-            self._url, [(commit, MAIN, main), ("", branch(request.id), request.head)]
-        )
+        self._mirror.push(self._url, [(commit, MAIN, main), ("", branch(request.id), request.head)])
         self._mirror.set_ref(MIRROR + "main", commit)
 
     def close(self, request: Request, commit: str) -> None:

@@ -13,6 +13,8 @@ Example::
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 import weakref
 from collections.abc import Iterator
@@ -38,6 +40,8 @@ from medperf_git.runtime.watchdog import Breach, Watchdog, interruptible, out_of
 
 _TIMEOUT_SECONDS: Final = 60
 _IMAGE_TIMEOUT_SECONDS: Final = 3600
+_UNIX: Final = "unix://"
+_DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 _ENDED: Final = frozenset({"exited", "stopped", "dead"})
 _ABSENT: Final = ("manifest unknown", "manifest verification failed", "not found")
 
@@ -57,6 +61,7 @@ class DockerEngine:
         """
         self._artefacts = artefacts
         try:
+            _probe()
             self._client = docker.from_env(timeout=_TIMEOUT_SECONDS)
             weakref.finalize(self, self._client.close)
             version: dict[str, Any] = self._client.version()
@@ -202,6 +207,15 @@ class DockerEngine:
                 if docker_options.is_stale(container.labels):
                     with suppress(NotFound):
                         container.remove(force=True, v=True)
+
+
+def _probe() -> None:
+    """Connect and hang up: `docker` leaves its socket open where nobody answers."""
+    host = os.environ.get("DOCKER_HOST") or _DEFAULT_HOST
+    if host.startswith(_UNIX):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_TIMEOUT_SECONDS)
+            connection.connect("/" + host.removeprefix(_UNIX).lstrip("/"))
 
 
 @contextmanager

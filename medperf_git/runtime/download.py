@@ -11,8 +11,6 @@ Example:
 from __future__ import annotations
 
 import http.client
-import os
-import stat
 import time
 import urllib.error
 import urllib.parse
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from medperf_git.errors import ArtefactError
+from medperf_git.runtime.files import open_plain
 
 _CHUNK: Final = 1024 * 1024
 _TIMEOUT_SECONDS: Final = 30.0
@@ -71,15 +70,9 @@ def copy_file(path: Path, target: Path, most: int) -> int:
         The number of bytes, or `most` + 1 where there are more: then the copy is cut off.
 
     Raises:
-        ArtefactError: `artefact-missing`: no regular file, or not readable.
+        ArtefactError: no regular file, or not readable.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _missing(error.strerror or "not readable", str(path)) from error
-    with os.fdopen(handle, "rb") as source:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _missing("not a plain file", str(path))
+    with open_plain(path, follow=True) as source:
         return _copy(source, target, most, deadline=None)
 
 

@@ -19,6 +19,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from medperf_git.errors import ArtefactError
 IGNORED_IN_SOURCES: Final = frozenset({"__pycache__"})
 """Names that a tree of sources may have on disk without being part of it: Python's caches."""
 _KINDS: Final = {
+    stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
@@ -42,7 +44,7 @@ def digest_file(path: Path) -> str:
     Raises:
         ArtefactError: no regular file, or it can't be read.
     """
-    return _digest(path, str(path))[1]
+    return _digest(path)[1]
 
 
 def digest_tree(
@@ -69,7 +71,7 @@ def digest_tree(
     digests = []
     for path in plain_files(folder, ignore):
         relative = path.relative_to(folder).as_posix()
-        size, sha256 = _digest(path, relative)
+        size, sha256 = _digest(path)
         digests.append(FileDigest(relative, size, sha256))
         if progress is not None:
             progress(size)
@@ -101,20 +103,35 @@ def plain_files(folder: Path, ignore: Collection[str] = ()) -> Iterator[Path]:
                 raise _not_plain(mode, entry.path)
 
 
-def _digest(path: Path, place: str) -> tuple[int, str]:
+def open_plain(path: Path, *, follow: bool = False) -> BufferedReader:
+    """Open a regular file for reading, and nothing else: no link, no device, no pipe.
+
+    Args:
+        path: the file.
+        follow: whether a link to a regular file will do: for paths that the caller chose.
+
+    Raises:
+        ArtefactError: `not-plain`, `artefact-missing` or `not-readable`.
+    """
+    # NONBLOCK: opening a pipe that took the file's place must not hang.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     try:
-        # NONBLOCK: opening a pipe that took the file's place must not hang.
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, flags)
     except OSError as error:
         with suppress(OSError):
             mode = path.lstat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise _not_plain(mode, place) from error
+                raise _not_plain(mode, str(path)) from error
         raise _unreadable(error, path) from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise _not_plain(status.st_mode, place)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise _not_plain(mode, str(path))
+    return os.fdopen(handle, "rb")
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    with open_plain(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         # The size of what was digested: the file may have grown since.
         return file.tell(), sha256

@@ -14,8 +14,6 @@ Example:
 from __future__ import annotations
 
 import math
-import os
-import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +21,12 @@ from pydantic import ValidationError
 
 from medperf_git.canonical.draft import read_mapping
 from medperf_git.canonical.mapping import MISSING, lookup
-from medperf_git.errors import ExecutionError, InputError
+from medperf_git.errors import ArtefactError, ExecutionError, InputError
 from medperf_git.records.base import Count
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.dataset import numbers_only
 from medperf_git.records.metric import Denominator, MetricDeclaration, MetricValue, conform
+from medperf_git.runtime.files import open_plain
 
 MAX_BYTES: Final = 1024 * 1024
 _MAX_COUNT: Final = 2**53 - 1
@@ -102,16 +101,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _bytes(path: Path) -> bytes:
     """The file's bytes, one more than allowed at most; never another file's."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise _bad("the container wrote no such file", path) from error
-    except OSError as error:
-        reason = "a symbolic link" if path.is_symlink() else error.strerror
-        raise _bad(f"not a plain file: {reason}", path) from error
-    with os.fdopen(handle, "rb", closefd=True) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _bad("not a plain file", path)
-        return file.read(MAX_BYTES + 1)
+        with open_plain(path) as file:
+            return file.read(MAX_BYTES + 1)
+    except ArtefactError as error:
+        if error.code == "artefact-missing":
+            raise _bad("the container wrote no such file", path) from error
+        raise _bad(error.message, path) from error
 
 
 def _metric(

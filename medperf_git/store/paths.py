@@ -149,9 +149,7 @@ def locate(path: str) -> Place | SignaturePlace | None:
         extra = [part for part in (file["signer"], file["key"]) if part]
         if any(part in RESERVED_IDS or len(part) > MAX_SLUG for part in (*ids, *extra)):
             return None
-        place = Place(
-            kind, "/".join(ids) or kind, int(file["revision"]), bool(file["withdrawn"])
-        )
+        place = Place(kind, "/".join(ids) or kind, int(file["revision"]), bool(file["withdrawn"]))
         if place.withdrawn and kind in ("root", "control"):
             return None
         return SignaturePlace(place, file["signer"], file["key"]) if file["signer"] else place

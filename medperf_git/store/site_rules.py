@@ -75,9 +75,8 @@ class SiteRules(Part):
             path = f"{place}.{key}" if place else key
             if isinstance(value, dict):
                 yield from self.small_cells(value, path)
-            elif isinstance(value, int) and not isinstance(value, bool):
-                if 0 < value < self.smallest_cell:
-                    yield path
+            elif type(value) is int and 0 < value < self.smallest_cell:
+                yield path
 
 
 def load_site_rules(path: Path) -> SiteRules:

@@ -168,9 +168,14 @@ class Snapshot:
 
     def revisions(self, kind: str, record_id: str) -> list[Place]:
         """Every revision of a record, oldest first, withdrawn ones included."""
-        folder = folder_of(kind, record_id)
-        places = (locate(f"{folder}/{name}") for name in self.tree.entries(folder))
+        places = self._located(folder_of(kind, record_id))
         return sorted(p for p in places if isinstance(p, Place) and not p.withdrawn)
+
+    def _located(self, folder: str) -> Iterator[Place | SignaturePlace | None]:
+        """What the plain files of a folder are for."""
+        for name, entry in self.tree.entries(folder).items():
+            if entry.mode == FILE_MODE:
+                yield locate(f"{folder}/{name}")
 
     def is_withdrawn(self, place: Place) -> bool:
         """Whether a withdrawal stands beside the record."""
@@ -267,6 +272,5 @@ class Snapshot:
 
     def signatures(self, place: Place) -> list[SignaturePlace]:
         """The signatures beside a record."""
-        names = self.tree.entries(place.folder)
-        found = (locate(f"{place.folder}/{name}") for name in names)
+        found = self._located(place.folder)
         return sorted(s for s in found if isinstance(s, SignaturePlace) and s.record == place)

@@ -70,7 +70,7 @@ class AgentSigner:
         """
         command = ["ssh-keygen", "-Y", "sign", "-f", str(self.file), "-n", namespace, "-q"]
         try:
-            done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603
+            done = subprocess.run(command, input=message, capture_output=True, check=False)
         except OSError as error:
             raise TrustError(
                 "ssh-keygen is not installed", code="no-ssh-keygen", advice="install OpenSSH"

@@ -29,10 +29,13 @@ def allowed_signers(snapshot: Snapshot) -> str:
     spaces = [namespace(kind, identity) for kind in sorted(KINDS)]
     spaces.append(namespace("root", identity, revision=1))
     quoted = ",".join(spaces)
+    usage = (
+        "# ssh-keygen -Y verify -f THIS_FILE -I PARTICIPANT "
+        f"-n {namespace('KIND', identity)} -s N.PARTICIPANT.sig < N.yaml"
+    )
     lines = [
         "# Every key that ever signed here. To verify a record N.yaml with its signature:",
-        "# ssh-keygen -Y verify -f THIS_FILE -I PARTICIPANT -n mpgit-KIND-v1@"
-        f"{identity[:32]} -s N.PARTICIPANT.sig < N.yaml",
+        usage,
     ]
     known: dict[str, list[str]] = {}
     for place in snapshot.places("participant"):

@@ -16,17 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from medperf_git import __version__
 from medperf_git.canonical.digest import fingerprint
 from medperf_git.errors import MpgitError
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.codec import build
-from medperf_git.records.execution import Client, CompatibilityTest, Execution
+from medperf_git.records.execution import Client, CompatibilityTest, Execution, Step
 from medperf_git.records.execution import Engine as EngineRecord
-from medperf_git.records.execution import Step
 from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.runtime.files import digest_tree
 from medperf_git.store.snapshot import Snapshot
+from medperf_git.version import __version__
 from medperf_git.workflows.propose import clear_scratch
 from medperf_git.workflows.workplace import Workplace, measure, prepare
 
@@ -164,4 +163,3 @@ def untested(data: Mapping[str, Any]) -> Benchmark:
     record = build("benchmark", {**data, "compatibility_test": stand_in})
     assert isinstance(record, Benchmark)  # noqa: S101 (built as one)
     return record
-

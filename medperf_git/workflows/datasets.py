@@ -105,9 +105,7 @@ def prepare_dataset(
     assert isinstance(mlcube, MLCube)  # noqa: S101 (the path's kind)
     dataset = local_id(name, session.participant)
     folder = session.home.dataset(session.entry.name, dataset)
-    prepared = prepare(
-        place, mlcube, data, labels, folder, case_path=science.case_paths.statistics
-    )
+    prepared = prepare(place, mlcube, data, labels, folder, case_path=science.case_paths.statistics)
     place.tell("fingerprint of the prepared data")
     facts = _facts(dataset, prepared, science.data_preparation)
     facts |= {"name": title, "benchmark": benchmark, "raw": [str(data), str(labels)]}
@@ -210,7 +208,15 @@ def dataset_record(session: Session, dataset: LocalDataset, rules: SiteRules) ->
     snapshot = session.snapshot()
     data: dict[str, Any] = {
         key: dataset.facts[key]
-        for key in ("id", "name", "description", "preparation", "fingerprint", "cases", "statistics")
+        for key in (
+            "id",
+            "name",
+            "description",
+            "preparation",
+            "fingerprint",
+            "cases",
+            "statistics",
+        )
         if key in dataset.facts
     }
     data |= {
@@ -220,4 +226,3 @@ def dataset_record(session: Session, dataset: LocalDataset, rules: SiteRules) ->
     record = build("dataset", data)
     assert isinstance(record, Dataset)  # noqa: S101 (built as one)
     return record
-

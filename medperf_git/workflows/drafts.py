@@ -51,9 +51,7 @@ class Draft:
 
     def error(self, field: str, message: str, advice: str | None = None) -> InputError:
         """An error that names the file and the field."""
-        return InputError(
-            message, code="bad-draft", place=f"{self.path}, {field}", advice=advice
-        )
+        return InputError(message, code="bad-draft", place=f"{self.path}, {field}", advice=advice)
 
 
 def read_draft(path: Path, artefact_folders: Sequence[Path] = ()) -> Draft:
@@ -217,9 +215,7 @@ def _local(draft: Draft, field: str, path: Any) -> Path:
         if candidate.exists():
             return candidate
     looked = ", ".join(str(folder) for folder in draft.folders)
-    raise draft.error(
-        field, f"no such file: {path} (looked in {looked})", "give --artefacts DIR"
-    )
+    raise draft.error(field, f"no such file: {path} (looked in {looked})", "give --artefacts DIR")
 
 
 def _tree(draft: Draft, field: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -257,4 +253,3 @@ def _named(draft: Draft, field: str, value: Any) -> Any:
     if "name" not in named and isinstance(named.get("path"), str):
         named["name"] = named["path"].rpartition("/")[2]
     return named
-

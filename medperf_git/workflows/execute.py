@@ -243,8 +243,13 @@ def _run_one(
     _refuse_cases(measured.denominator, work, rules)
     kept = read_json(folder / "execution.json")
     if kept is None or measured.fresh:
-        kept = _kept(work, candidate, measured.metrics, measured.denominator,
-                     execution_record(measured.steps, measured.engine, work.commit))
+        kept = _kept(
+            work,
+            candidate,
+            measured.metrics,
+            measured.denominator,
+            execution_record(measured.steps, measured.engine, work.commit),
+        )
         write_json(folder / "execution.json", kept)
     return Outcome(candidate.pin.id, None, kept, fresh=measured.fresh)
 
@@ -283,7 +288,7 @@ def _kept(
     """The result record's data, but for its revision, which submitting gives it."""
     record = Result(
         kind="result",
-        id="/".join((work.benchmark_pin.id, work.dataset_pin.id, candidate.pin.id)),
+        id=f"{work.benchmark_pin.id}/{work.dataset_pin.id}/{candidate.pin.id}",
         revision=1,
         benchmark=work.benchmark_pin,
         dataset=work.dataset_pin,

@@ -200,9 +200,7 @@ def send(session: Session, proposal: Proposal) -> Request:
     try:
         session.refresh()
     except GitError as error:
-        error.advice = (
-            "nothing is lost: it waits in the outbox; `mpgit registry sync` sends it"
-        )
+        error.advice = "nothing is lost: it waits in the outbox; `mpgit registry sync` sends it"
         raise
     try:
         judge(session, proposal)
@@ -212,9 +210,7 @@ def send(session: Session, proposal: Proposal) -> Request:
         raise
     base = session.main
     tree = write_files(session.mirror, session.mirror.commit(base).tree, proposal.files)
-    commit = session.mirror.write_commit(
-        tree, [base], proposal.title, identity_from_environment()
-    )
+    commit = session.mirror.write_commit(tree, [base], proposal.title, identity_from_environment())
     request = session.forge.open(f"{session.participant}/{proposal.slug}", commit)
     discard(session, proposal)
     return request

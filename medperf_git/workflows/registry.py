@@ -61,7 +61,12 @@ class Founded:
 
 
 def found(
-    home: Home, entry_name: str, url: str, root: dict[str, Any], person: Participant, signer: Signer,
+    home: Home,
+    entry_name: str,
+    url: str,
+    root: dict[str, Any],
+    person: Participant,
+    signer: Signer,
     key_name: str,
 ) -> Founded:
     """Makes a registry on an empty host: control plane first, then the genesis.

@@ -47,7 +47,7 @@ def write_skeleton(folder: Path, name: str, role: str) -> list[Path]:
     _refuse_name(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
-            "is not empty, and nothing in it is overwritten",
+            "the folder is not empty, and nothing in it is overwritten",
             code="folder-exists",
             place=str(folder),
             advice="give another place: --folder DIR",
@@ -91,7 +91,7 @@ def _write(path: Path, text: str, name: str) -> Path:
             stream.write(text.replace("{{name}}", name))
     except FileExistsError as error:
         raise InputError(
-            "exists already, and is not overwritten",
+            "the file exists already, and is not overwritten",
             code="file-exists",
             place=str(path),
             advice="move it away, or give another place: --file FILE",

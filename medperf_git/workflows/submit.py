@@ -33,7 +33,9 @@ Tester = Callable[[Parts], CompatibilityTest]
 """Runs a compatibility test; raises where it fails."""
 
 
-def sign_record(session: Session, kind: str, record: Record, signer: Signer, title: str) -> Proposal:
+def sign_record(
+    session: Session, kind: str, record: Record, signer: Signer, title: str
+) -> Proposal:
     """A record signed by this participant."""
     return propose(
         place_of(kind, record),
@@ -142,7 +144,9 @@ def withdrawal(session: Session, text: str, reason: str) -> tuple[Place, Withdra
     place = loaded.place
     if place.kind in ("root", "control"):
         raise InputError(
-            f"a {place.kind} is never withdrawn", code="not-withdrawable", advice="write the next one"
+            f"a {place.kind} is never withdrawn",
+            code="not-withdrawable",
+            advice="write the next one",
         )
     if snapshot.is_withdrawn(place):
         raise InputError(f"{place.path} is withdrawn already", code="already-withdrawn")

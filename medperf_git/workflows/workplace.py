@@ -271,7 +271,10 @@ def measure(
     data, labels = prepared
     predictions, results = folder / "predictions", folder / "results.yaml"
     infer_inputs = {**data_digests, **digests_of(model)}
-    evaluate_inputs = {**infer_inputs, **{f"metrics_{k}": v for k, v in digests_of(metrics).items()}}
+    evaluate_inputs = {
+        **infer_inputs,
+        **{f"metrics_{k}": v for k, v in digests_of(metrics).items()},
+    }
     stages: tuple[tuple[TaskName, Container, dict[str, str], dict[str, Path], dict[str, Path]], ...]
     stages = (
         ("infer", model, infer_inputs, {"data_path": data}, {"output_path": predictions}),
