@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,6 +48,7 @@ _RACE = re.compile(
     r"|failed to update ref"
 )
 _TREE_ENTRY = re.compile(rb"([1-7][0-7]{4,5}) ([^\0/]+)\0(.{20})", re.DOTALL)
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 _NO_NAMES: Final = frozenset({".", "..", ".git"})
 """Names that no checkout may have; git refuses them too, in any case."""
 
@@ -94,7 +96,7 @@ def refuse_url(url: str) -> str:
         GitError: an option in disguise, or a helper such as ``ext::``.
     """
     head = url.partition("/")[0]
-    plain_path = "://" not in url and "::" not in url and ":-" not in head
+    plain_path = "://" not in url and "::" not in url and not re.search("[@:]-", head)
     clean = bool(url) and not url.startswith("-") and not re.search(r"[\0\n\r]", url)
     if clean and (_URL.fullmatch(url) or _SCP_LIKE.fullmatch(url) or plain_path):
         return url
@@ -131,20 +133,17 @@ class Repository:
         Raises:
             GitError: it can't be made there.
         """
+        path = path.absolute()
         try:
-            repo = git.Repo.init(
-                path,
-                bare=True,
-                initial_branch=branch,
-                odbt=git.GitCmdObjectDB,
-                expand_vars=False,
-                env={"GIT_DIR": str(path.absolute())},
+            path.mkdir(parents=True, exist_ok=True)
+            git.Git(path).init(
+                "--quiet", "--bare", f"--initial-branch={branch}", env={"GIT_DIR": str(path)}
             )
         except (git.GitCommandError, OSError) as error:
             raise GitError(
                 f"can't create a repository: {_reason(error)}", place=str(path)
             ) from error
-        return cls(repo)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -154,7 +153,7 @@ class Repository:
             GitError: there is none.
         """
         try:
-            return cls(git.Repo(path, odbt=git.GitCmdObjectDB, expand_vars=False))
+            return cls(git.Repo(path.absolute(), odbt=git.GitCmdObjectDB, expand_vars=False))
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise GitError("not a Git repository", code="no-repository", place=str(path)) from error
 
@@ -228,21 +227,49 @@ class Repository:
             raise GitError(f"the commit {oid} is malformed", code="no-object") from error
 
     def _read(self, oid: str, kind: bytes) -> bytes:
-        fault = GitError(
+        found, payload = self._loose(oid) or self._packed(oid)
+        if found != kind:
+            raise GitError(f"{oid} is a {found.decode('ascii', 'replace')}", code="no-object")
+        if _object_id(kind, payload) != oid:
+            raise self._damaged(oid)
+        return payload
+
+    def _damaged(self, oid: str) -> GitError:
+        return GitError(
             f"the object {oid} is missing or damaged", code="no-object", place=str(self.path)
         )
+
+    def _loose(self, oid: str, *, head_only: bool = False) -> tuple[bytes, bytes] | None:
+        """Type and bytes (or, of the head alone, the size) of an object that is no part of a pack.
+
+        Read here, since git's own helper waits for ever in the middle of a damaged one.
+        """
+        if not _OBJECT_ID.fullmatch(oid):
+            raise self._damaged(oid)
+        try:
+            with (Path(self._objects.root_path()) / oid[:2] / oid[2:]).open("rb") as file:
+                inflate = zlib.decompressobj()
+                head, mark, payload = inflate.decompress(file.read(1024), 64).partition(b"\0")
+                kind, _, size = head.partition(b" ")
+                if head_only:
+                    return kind, b"%d" % int(size)
+                left = int(size) - len(payload)
+                payload += inflate.decompress(inflate.unconsumed_tail + file.read(), left + 1)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, zlib.error) as error:
+            raise self._damaged(oid) from error
+        if not mark or len(payload) != int(size):
+            raise self._damaged(oid)
+        return kind, payload
+
+    def _packed(self, oid: str) -> tuple[bytes, bytes]:
         try:
             stream = self._repo.odb.stream(bytes.fromhex(oid))
-            payload: bytes = stream.read()
+            return _bytes(stream.type), stream.read()
         except (ODBError, ValueError, OSError) as error:
             self._repo.git.clear_cache()  # a helper that met a damaged object has died
-            raise fault from error
-        if stream.type != kind:
-            raise GitError(f"{oid} is a {_text(stream.type)}", code="no-object")
-        if _object_id(kind, payload) != oid:
-            self._repo.git.clear_cache()
-            raise fault
-        return payload
+            raise self._damaged(oid) from error
 
     def _read_tree(self, oid: str) -> tuple[TreeEntry, ...]:
         return () if oid == EMPTY_TREE else _parse_tree(oid, self._read(oid, b"tree"))
@@ -261,15 +288,18 @@ class Repository:
         Raises:
             GitError: there is no such blob.
         """
+        kind, size = self._loose(oid, head_only=True) or self._packed_info(oid)
+        if kind != b"blob":
+            raise GitError(f"{oid} is a {kind.decode('ascii', 'replace')}", code="no-object")
+        return int(size)
+
+    def _packed_info(self, oid: str) -> tuple[bytes, bytes]:
         try:
             info = self._repo.odb.info(bytes.fromhex(oid))
         except (ODBError, ValueError, OSError) as error:
             self._repo.git.clear_cache()
-            raise GitError(f"the object {oid} is missing", code="no-object") from error
-        if info.type != b"blob":
-            raise GitError(f"{oid} is a {_text(info.type)}", code="no-object")
-        size: int = info.size
-        return size
+            raise self._damaged(oid) from error
+        return _bytes(info.type), b"%d" % info.size
 
     def refs(self, prefix: str) -> dict[str, str]:
         """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
@@ -468,8 +498,8 @@ def _parse_tree(oid: str, payload: bytes) -> tuple[TreeEntry, ...]:
     return tuple(entries)
 
 
-def _text(word: str | bytes) -> str:
-    return word.decode() if isinstance(word, bytes) else word
+def _bytes(word: str | bytes) -> bytes:
+    return word.encode() if isinstance(word, str) else word
 
 
 def _plain(text: str) -> str:

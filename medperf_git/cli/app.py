@@ -12,8 +12,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -52,27 +54,92 @@ engine_option = click.option(
 )
 
 
+@dataclass(frozen=True)
+class Common:
+    """What the shared options said, and what they are for; one parameter of every command."""
+
+    registry: str | None = None
+    as_json: bool = False
+    yes: bool = False
+    then_merge: bool = False
+    engine: str | None = None
+    artefact_folders: tuple[Path, ...] = ()
+    verbose: bool = False
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The session of the registry that was named."""
+        with Session.open(Home.from_environment(), self.registry) as session:
+            yield session
+
+    def folders(self, session: Session) -> tuple[Path, ...]:
+        """Where artefacts are looked for: as named here, then as the site's rules say."""
+        return (*self.artefact_folders, *map(Path, session.site_rules().artefacts))
+
+    def show(self, data: Any, text: Callable[[], str] | str) -> None:
+        """Prints data as JSON, or its text."""
+        if self.as_json:
+            click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        else:
+            click.echo(text if isinstance(text, str) else text())
+
+    def confirm(self, question: str) -> None:
+        """Goes on after a yes; otherwise nothing happens.
+
+        Raises:
+            InputError: nobody can be asked.
+            click.Abort: the answer was no.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise InputError(
+                "this asks before it goes on, and nobody can be asked",
+                code="no-terminal",
+                advice="look at the preview above, then add --yes",
+            )
+        click.confirm(question, abort=True, err=True)
+
+    def submit(self, session: Session, proposal: Proposal) -> Request:
+        """Preview, a yes, send, and say what comes next."""
+        preview(session, proposal)
+        self.confirm("Send this to the registry?")
+        request = send(session, proposal)
+        judged = judge_request(session, request)
+        if self.then_merge and judged.report:
+            commit = merge(session, request.id)
+            self.show(
+                {"request": request.id, "state": "merged", "commit": commit},
+                f"merged {request.id} as {commit[:12]}",
+            )
+            return request
+        self.show(
+            {"request": request.id, "state": "open", "verdict": judged.state},
+            f"opened the request {request.id}",
+        )
+        say_next(judged)
+        return request
+
+
+_COMMON: Final = tuple(field.name for field in fields(Common))
+
+
 def options(*chosen: Callable[[Any], Any]) -> Callable[[FunctionT], FunctionT]:
-    """Several options at once, and `-v`, which every command has."""
+    """Shared options, and `-v`, which every command has; they arrive as `common`."""
 
     def decorate(function: FunctionT) -> FunctionT:
-        decorated: Any = function
+        @wraps(function)
+        def gathered(**values: Any) -> Any:
+            said = {name: values.pop(name) for name in _COMMON if name in values}
+            return function(common=Common(**said), **values)
+
+        decorated: Any = gathered
         for option in (verbose_option, *reversed(chosen)):
             decorated = option(decorated)
         result: FunctionT = decorated
         return result
 
     return decorate
-
-
-# --- the session ---------------------------------------------------------------------------
-
-
-@contextmanager
-def session_of(registry: str | None) -> Iterator[Session]:
-    """The session that the options name."""
-    with Session.open(Home.from_environment(), registry) as session:
-        yield session
 
 
 def ask_passphrase(key: str) -> str | None:
@@ -89,24 +156,6 @@ def ask_passphrase(key: str) -> str | None:
 # --- asking and telling --------------------------------------------------------------------
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Goes on after a yes; otherwise nothing happens.
-
-    Raises:
-        InputError: nobody can be asked.
-        click.Abort: the answer was no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError(
-            "this asks before it goes on, and nobody can be asked",
-            code="no-terminal",
-            advice="look at the preview above, then add --yes",
-        )
-    click.confirm(question, abort=True, err=True)
-
-
 def say(text: str = "") -> None:
     """Prints a line of the command's output."""
     click.echo(text)
@@ -120,14 +169,6 @@ def tell(text: str) -> None:
 def next_step(text: str) -> None:
     """Prints the next command to type, apart from the output."""
     click.echo(f"next: {text}", err=True)
-
-
-def show(data: Any, text: Callable[[], str] | str, *, as_json: bool) -> None:
-    """Prints data as JSON, or its text."""
-    if as_json:
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-    else:
-        click.echo(text if isinstance(text, str) else text())
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -204,31 +245,6 @@ def preview(session: Session, proposal: Proposal) -> None:
                 click.echo(
                     f"   needs {approval.missing} more of: {who} ({approval.role})", err=True
                 )
-
-
-def submit(
-    session: Session, proposal: Proposal, *, yes: bool, then_merge: bool, as_json: bool = False
-) -> Request:
-    """Preview, a yes, send, and say what comes next."""
-    preview(session, proposal)
-    confirm("Send this to the registry?", yes=yes)
-    request = send(session, proposal)
-    judged = judge_request(session, request)
-    if then_merge and judged.report:
-        commit = merge(session, request.id)
-        show(
-            {"request": request.id, "state": "merged", "commit": commit},
-            f"merged {request.id} as {commit[:12]}",
-            as_json=as_json,
-        )
-        return request
-    show(
-        {"request": request.id, "state": "open", "verdict": judged.state},
-        f"opened the request {request.id}",
-        as_json=as_json,
-    )
-    say_next(judged)
-    return request
 
 
 def say_next(judged: Judged) -> None:

@@ -46,16 +46,13 @@ def command(
     genesis: str | None,
     tree_only: bool,
     signers_file: Path | None,
-    registry: str | None,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> int:
     """Replay every transition of main and judge it; exit code 1 if any is refused."""
-    del verbose
     with ExitStack() as stack:
         if git_dir is None:
-            entry = Home.from_environment().registry(registry)
-            session = stack.enter_context(app.session_of(registry))
+            entry = Home.from_environment().registry(common.registry)
+            session = stack.enter_context(common.session())
             repository, genesis = session.mirror, entry.genesis
             newest = repository.resolve(head) if head else session.forge.main() or session.main
         else:
@@ -71,9 +68,7 @@ def command(
             else:
                 since = repository.resolve(after) if after else None
                 report = audit(repository, newest, genesis=genesis, after=since, progress=step)
-        app.show(
-            report.as_dict(), lambda: _text(report, pinned=genesis is not None), as_json=as_json
-        )
+        common.show(report.as_dict(), lambda: _text(report, pinned=genesis is not None))
         return 0 if report.accepted else 1
 
 

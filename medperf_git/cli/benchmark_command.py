@@ -36,11 +36,10 @@ def command() -> None:
     help="Where to write it (default: NAME.yaml).",
 )
 @app.options(app.json_option)
-def create(*, name: str, path: Path | None, as_json: bool, verbose: bool) -> None:
+def create(*, name: str, path: Path | None, common: app.Common) -> None:
     """Write an annotated draft of a benchmark."""
-    del verbose
     written = write_benchmark_draft(path or Path(f"{name}.yaml"), name)
-    app.show({"files": [str(written)]}, f"wrote {written}", as_json=as_json)
+    common.show({"files": [str(written)]}, f"wrote {written}")
     app.next_step(f"fill it in, then: mpgit benchmark submit {written}")
 
 
@@ -54,29 +53,18 @@ def create(*, name: str, path: Path | None, as_json: bool, verbose: bool) -> Non
     app.merge_option,
     app.json_option,
 )
-def submit(
-    *,
-    draft: Path,
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def submit(*, draft: Path, common: app.Common) -> None:
     """Test DRAFT on its demo data, then open a request with the signed benchmark."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
-        folders = (*artefact_folders, *map(Path, session.site_rules().artefacts))
-        test = tester(session, engine, (draft.parent, *artefact_folders))
+        folders = common.folders(session)
+        test = tester(session, common.engine, (draft.parent, *common.artefact_folders))
         record = tested_benchmark(session, read_draft(draft, folders), test)
         app.tell("the compatibility test passed")
         title = f"Add benchmark {record.id} revision {record.revision}: {record.name}"
         signer = session.signer(app.ask_passphrase)
         proposal = sign_record(session, "benchmark", record, signer, title)
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
 
 
 @command.command("policy")
@@ -107,27 +95,22 @@ def policy(
     priorities: tuple[str, ...],
     models: str | None,
     datasets: str | None,
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Propose the next policy of BENCHMARK; what is not named stays as it is."""
-    del verbose
     changes: dict[str, Any] = {"open": is_open, "results": results}
     changes |= {"images": list(images) or None, "priorities": list(priorities) or None}
     changes |= {"models": {"mode": models, "participants": []} if models else None}
     changes |= {"datasets": {"mode": datasets, "participants": []} if datasets else None}
     chosen = {name: value for name, value in changes.items() if value is not None}
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         draft = read_draft(path) if path else None
         record = policy_record(session, benchmark, chosen, draft)
         title = f"Set policy {record.revision} of {benchmark}"
         signer = session.signer(app.ask_passphrase)
         proposal = sign_record(session, "policy", record, signer, title)
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
 
 
 @command.command("associate")
@@ -143,29 +126,20 @@ def policy(
     app.json_option,
 )
 def associate(
-    *,
-    benchmark: str,
-    model: str | None,
-    dataset: str | None,
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
+    *, benchmark: str, model: str | None, dataset: str | None, common: app.Common
 ) -> None:
     """Invite a model or a dataset to BENCHMARK; its owner then approves."""
-    del verbose
     if (model is None) == (dataset is None):
         raise InputError("name a --model or a --dataset", code="usage")
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         if model is not None:
-            proposal = ask_for_model(session, benchmark, model, engine, artefact_folders)
+            proposal = ask_for_model(
+                session, benchmark, model, common.engine, common.artefact_folders
+            )
         else:
             proposal = ask_for_dataset(session, benchmark, str(dataset))
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
 
 
 def _columns(record: Benchmark) -> tuple[str, str, str]:

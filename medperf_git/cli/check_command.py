@@ -30,17 +30,14 @@ _CODES = {"complete": 0, "awaiting": 3, "invalid": 1}
 )
 @click.option("--markdown", "as_markdown", is_flag=True, help="For a pull request's summary.")
 @app.options(app.json_option)
-def command(
-    *, base: str, head: str, git_dir: Path, as_markdown: bool, as_json: bool, verbose: bool
-) -> int:
+def command(*, base: str, head: str, git_dir: Path, as_markdown: bool, common: app.Common) -> int:
     """Judge the transition from BASE to HEAD; needs no configuration and no network.
 
     Exit codes: 0 complete, 1 invalid, 3 awaiting approvals.
     """
-    del verbose
     with Repository.open(git_dir) as repository:
         before = snapshot_at(repository, repository.resolve(base) if base else None)
         report = judge(before, snapshot_at(repository, repository.resolve(head)))
         shown = markdown(report) if as_markdown else text(report)
-        app.show(report.as_dict(), shown.rstrip("\n"), as_json=as_json)
+        common.show(report.as_dict(), shown.rstrip("\n"))
         return _CODES[report.verdict]

@@ -43,18 +43,13 @@ def prepare(
     labels: Path | None,
     title: str | None,
     description: str | None,
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Prepare raw data, check it, compute statistics; nothing leaves this machine."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         dataset = workflow.prepare_dataset(
             session,
-            workplace_of(session, engine, artefact_folders),
+            workplace_of(session, common.engine, common.artefact_folders),
             name=name,
             benchmark=benchmark,
             data=data.resolve(),
@@ -63,10 +58,9 @@ def prepare(
             description=description,
         )
         shown = {k: dataset.facts[k] for k in ("id", "cases", "fingerprint", "statistics")}
-        app.show(
+        common.show(
             {**dataset.facts, "folder": str(dataset.folder)},
             lambda: app.block(shown) + f"\nprepared in {dataset.folder}",
-            as_json=as_json,
         )
         app.next_step(f"mpgit dataset submit {name}")
 
@@ -74,55 +68,40 @@ def prepare(
 @command.command("submit")
 @click.argument("name")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def submit(
-    *, name: str, registry: str | None, yes: bool, then_merge: bool, as_json: bool, verbose: bool
-) -> None:
+def submit(*, name: str, common: app.Common) -> None:
     """Show what would be published of a prepared dataset; after a yes, sign and send it."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         dataset = workflow.local_dataset(session, name)
         record = workflow.dataset_record(session, dataset, session.site_rules())
         title = f"Add dataset {record.id} revision {record.revision}"
         signer = session.signer(app.ask_passphrase)
         proposal = sign_record(session, "dataset", record, signer, title)
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
 
 
 @command.command("associate")
 @click.argument("name")
 @click.option("--benchmark", "-b", required=True, metavar="ID")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def associate(
-    *,
-    name: str,
-    benchmark: str,
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def associate(*, name: str, benchmark: str, common: app.Common) -> None:
     """Ask a benchmark to use a submitted dataset."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         proposal = ask_for_dataset(session, benchmark, name)
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
 
 
 @command.command("check")
 @click.argument("name")
 @app.options(app.registry_option, app.json_option)
-def check(*, name: str, registry: str | None, as_json: bool, verbose: bool) -> None:
+def check(*, name: str, common: app.Common) -> None:
     """See that the prepared files are still what they were."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         dataset = workflow.local_dataset(session, name)
         workflow.refuse_changed(dataset)
-        app.show(
+        common.show(
             {"id": dataset.id, "state": "unchanged", "fingerprint": dataset.fingerprint},
             f"{dataset.id} is unchanged ({dataset.fingerprint['files']} files)",
-            as_json=as_json,
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from medperf_git.cli.app import options
+from medperf_git.cli.app import Common, options
 from medperf_git.cli.story import BENCHMARK, HOSPITALS, RESEARCHER, Story
 from medperf_git.errors import InputError
 
@@ -22,7 +22,9 @@ MARK = ".mpgit-demo"
 
 
 @click.command("demo")
-@click.option("--engine", type=click.Choice(["sandbox", "docker"]), default="sandbox")
+@click.option(
+    "--engine", type=click.Choice(["sandbox", "docker"]), default="sandbox", show_default=True
+)
 @click.option(
     "--example",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -43,11 +45,9 @@ MARK = ".mpgit-demo"
     help="With docker: JSON that names the image reference of each MLCube.",
 )
 @options()
-def command(
-    *, engine: str, example: Path, folder: Path, images: Path | None, verbose: bool
-) -> None:
+def command(*, example: Path, folder: Path, images: Path | None, common: Common) -> None:
     """Play the whole story: four roles, three hospitals, three models, one Git repository."""
-    del verbose
+    engine = common.engine or "sandbox"
     if engine == "docker" and images is None:
         raise InputError(
             "Docker needs images of the MLCubes",
@@ -61,7 +61,7 @@ def command(
     story.run()
     home = folder / "homes" / RESEARCHER
     hospital = HOSPITALS[0][0]
-    click.echo(f"\nDone in {time.monotonic() - began:.0f} s. Everything is in ./{folder}; explore:")
+    click.echo(f"\nDone in {time.monotonic() - began:.0f} s. Everything is in {folder}; explore:")
     click.echo(f"  git --git-dir {folder}/registry.git log --graph --oneline main")
     click.echo(f"  MPGIT_HOME={home} .venv/bin/mpgit result ls --json")
     click.echo(

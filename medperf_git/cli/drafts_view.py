@@ -28,26 +28,16 @@ def add_submit(group: click.Group, kind: str) -> None:
         app.merge_option,
         app.json_option,
     )
-    def submit(
-        *,
-        draft: Path,
-        artefact_folders: tuple[Path, ...],
-        registry: str | None,
-        yes: bool,
-        then_merge: bool,
-        as_json: bool,
-        verbose: bool,
-    ) -> None:
+    def submit(*, draft: Path, common: app.Common) -> None:
         """Turn DRAFT into the canonical, signed record and open a request with it."""
-        del verbose
-        with app.session_of(registry) as session:
+        with common.session() as session:
             session.refresh()
-            folders = (*artefact_folders, *map(Path, session.site_rules().artefacts))
+            folders = common.folders(session)
             record = container_record(session, kind, read_draft(draft, folders))
             signer = session.signer(app.ask_passphrase)
             title = f"Add {kind} {record.record_id} revision {getattr(record, 'revision', 1)}"
             proposal = sign_record(session, kind, record, signer, title)
-            app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+            common.submit(session, proposal)
 
 
 def add_create(group: click.Group, roles: tuple[str, ...]) -> None:
@@ -68,13 +58,11 @@ def add_create(group: click.Group, roles: tuple[str, ...]) -> None:
         help="Where to write it (default: NAME).",
     )
     @app.options(app.json_option)
-    def create(*, name: str, role: str, folder: Path | None, as_json: bool, verbose: bool) -> None:
+    def create(*, name: str, role: str, folder: Path | None, common: app.Common) -> None:
         """Write a working skeleton with an annotated draft into a new folder."""
-        del verbose
         written = write_skeleton(folder or Path(name), name, role)
-        app.show(
+        common.show(
             {"role": role, "files": [str(path) for path in written]},
             "\n".join(f"wrote {path}" for path in written),
-            as_json=as_json,
         )
         app.next_step(f"mpgit {ROLES[role]} submit {written[0]}")

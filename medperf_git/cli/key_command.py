@@ -31,20 +31,16 @@ def command() -> None:
     help="Take this OpenSSH Ed25519 key; a lone .pub signs through the agent or a token.",
 )
 @app.options(app.json_option)
-def create(
-    *, name: str, no_passphrase: bool, source: Path | None, as_json: bool, verbose: bool
-) -> None:
+def create(*, name: str, no_passphrase: bool, source: Path | None, common: app.Common) -> None:
     """Make a key, or import one."""
-    del verbose
     path = Home.from_environment().key(name)
     if source is not None:
         public = keyring.import_key(path, source, app.ask_passphrase)
     else:
         public = keyring.create(path, passphrase=None if no_passphrase else _new_passphrase(name))
-    app.show(
+    common.show(
         {"name": name, "public_key": public.text, "fingerprint": public.fingerprint},
         f"{name}: {public.fingerprint}\n{public.text}",
-        as_json=as_json,
     )
     app.next_step("mpgit participant register ID --name NAME")
 
@@ -65,12 +61,11 @@ def _new_passphrase(name: str) -> str | None:
 
 @command.command("ls")
 @app.options(app.json_option)
-def ls(*, as_json: bool, verbose: bool) -> None:
+def ls(*, common: app.Common) -> None:
     """List the keys on this machine."""
-    del verbose
     home = Home.from_environment()
     rows = [(name, keyring.public_key(home.key(name))) for name in keyring.names(home.keys)]
-    app.show(
+    common.show(
         [{"name": n, "public_key": k.text, "fingerprint": k.fingerprint} for n, k in rows],
         lambda: (
             app.table(
@@ -83,16 +78,14 @@ def ls(*, as_json: bool, verbose: bool) -> None:
             if rows
             else "no key yet: mpgit key create"
         ),
-        as_json=as_json,
     )
 
 
 @command.command("view")
 @click.argument("name", default="default")
 @app.options(app.json_option)
-def view(*, name: str, as_json: bool, verbose: bool) -> None:
+def view(*, name: str, common: app.Common) -> None:
     """Show a key's public half."""
-    del verbose
     home = Home.from_environment()
     public = keyring.public_key(home.key(name))
     data = {
@@ -101,4 +94,4 @@ def view(*, name: str, as_json: bool, verbose: bool) -> None:
         "fingerprint": public.fingerprint,
         "file": str(home.key(name)),
     }
-    app.show(data, lambda: app.block(data), as_json=as_json)
+    common.show(data, lambda: app.block(data))

@@ -16,12 +16,11 @@ from medperf_git.cli.run_command import measured
 @click.command("leaderboard")
 @click.argument("benchmark")
 @app.options(app.registry_option, app.json_option)
-def command(*, benchmark: str, registry: str | None, as_json: bool, verbose: bool) -> None:
+def command(*, benchmark: str, common: app.Common) -> None:
     """Order the models of BENCHMARK by the primary metric's mean over the datasets."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         board = leaderboard(session.snapshot(), benchmark)
-        app.show(board.as_dict(), lambda: text(board), as_json=as_json)
+        common.show(board.as_dict(), lambda: text(board))
 
 
 def text(board: Leaderboard) -> str:

@@ -6,8 +6,6 @@ Example:
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from medperf_git.cli import app
@@ -33,24 +31,12 @@ def command() -> None:
     app.merge_option,
     app.json_option,
 )
-def associate(
-    *,
-    model: str,
-    benchmark: str,
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def associate(*, model: str, benchmark: str, common: app.Common) -> None:
     """Ask a benchmark to use MODEL; it is tested on the demo data first."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
-        proposal = ask_for_model(session, benchmark, model, engine, artefact_folders)
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        proposal = ask_for_model(session, benchmark, model, common.engine, common.artefact_folders)
+        common.submit(session, proposal)
 
 
 def _columns(record: Model) -> tuple[str, str, str]:

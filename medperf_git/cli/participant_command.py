@@ -39,17 +39,12 @@ def register(
     contact: str | None,
     description: str | None,
     key_name: str,
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Register as PARTICIPANT; signing the record proves that you hold the key."""
-    del verbose
     home = Home.from_environment()
     signer = keyring.signer(home.key(key_name), app.ask_passphrase)
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         record = Participant(
             kind="participant",
@@ -64,7 +59,7 @@ def register(
         session.entry = session.entry.model_copy(
             update={"participant": participant, "key": key_name}
         )
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
         home.save_registry(session.entry)
 
 
@@ -111,16 +106,11 @@ def rotate(
     revoke: tuple[str, ...],
     reason: str,
     doubted_from: str | None,
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Add a key, revoke keys, or both; signed by a key that is active now."""
-    del verbose
     home = Home.from_environment()
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         new = _new_key(home, new_key)
         proposal = workflow.rotate(
@@ -129,7 +119,7 @@ def rotate(
             new=new,
             revoked=_revocations(revoke, reason, doubted_from, session),
         )
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)
         if new is not None and session.entry.key in revoke:
             home.save_registry(session.entry.model_copy(update={"key": new[0]}))
 
@@ -144,18 +134,14 @@ def recover(
     revoke: tuple[str, ...],
     reason: str,
     doubted_from: str | None,
-    registry: str | None,
-    yes: bool,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Replace the keys of PARTICIPANT, who lost them all; administrators approve.
 
     The participant runs this with the new key; the administrators then approve the request.
     """
-    del verbose
     home = Home.from_environment()
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         new = _new_key(home, new_key)
         session.entry = session.entry.model_copy(
@@ -168,7 +154,7 @@ def recover(
             new=new,
             revoked=_revocations(revoke, reason, doubted_from, session),
         )
-        app.submit(session, proposal, yes=yes, then_merge=False, as_json=as_json)
+        common.submit(session, proposal)
         home.save_registry(session.entry)
 
 

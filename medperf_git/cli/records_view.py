@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from medperf_git.cli.app import json_option, options, registry_option, session_of, show, table
+from medperf_git.cli.app import Common, json_option, options, registry_option, table
 from medperf_git.errors import InputError
 from medperf_git.records.base import Record
 from medperf_git.records.codec import dump
@@ -73,13 +73,12 @@ def add_reading(
     @group.command("ls")
     @click.option("--all", "everything", is_flag=True, help="Also what no longer stands.")
     @options(registry_option, json_option)
-    def ls(*, everything: bool, registry: str | None, as_json: bool, verbose: bool) -> None:
+    def ls(*, everything: bool, common: Common) -> None:
         """List what stands in the registry."""
-        del verbose
-        with session_of(registry) as session:
+        with common.session() as session:
             snapshot = session.snapshot()
             rows = listing(snapshot, kind, everything=everything)
-            show(
+            common.show(
                 [as_data(snapshot, loaded, state) for loaded, state in rows],
                 lambda: (
                     table(
@@ -97,23 +96,19 @@ def add_reading(
                     if rows
                     else f"no {kind} yet"
                 ),
-                as_json=as_json,
             )
 
     @group.command("view")
     @click.argument("record_id", metavar="ID")
     @click.option("--revision", type=click.IntRange(min=1), help="Default: the one that stands.")
     @options(registry_option, json_option)
-    def view(
-        *, record_id: str, revision: int | None, registry: str | None, as_json: bool, verbose: bool
-    ) -> None:
+    def view(*, record_id: str, revision: int | None, common: Common) -> None:
         """Show one record, as its file has it."""
-        del verbose
-        with session_of(registry) as session:
+        with common.session() as session:
             snapshot = session.snapshot()
             loaded = locate_record(snapshot, kind, record_id, revision)
             data = as_data(snapshot, loaded)
-            show(data, lambda: _text(loaded, data), as_json=as_json)
+            common.show(data, lambda: _text(loaded, data))
 
 
 def _text(loaded: Loaded, data: dict[str, Any]) -> str:

@@ -52,16 +52,13 @@ def init(
     participant: str,
     participant_name: str,
     key_name: str,
-    yes: bool,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
     **policy: str,
 ) -> None:
     """Found a registry in the Git repository at URL; you become its first administrator.
 
     NAME is what this client calls it.
     """
-    del verbose
     home = Home.from_environment()
     signer = keyring.signer(home.key(key_name), app.ask_passphrase)
     person = Participant(
@@ -73,12 +70,11 @@ def init(
     )
     root: dict[str, Any] = {"name": title, **policy}
     root |= {"description": description} if description else {}
-    app.confirm(f"Found the registry «{title}» at {url}?", yes=yes)
+    common.confirm(f"Found the registry «{title}» at {url}?")
     founded = workflow.found(home, name, url, root, person, signer, key_name)
-    app.show(
+    common.show(
         {"genesis": founded.entry.genesis, "commit": founded.commit, "url": url},
         f"founded {title}\ngenesis {founded.entry.genesis}",
-        as_json=as_json,
     )
     app.next_step(
         f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}"
@@ -90,36 +86,29 @@ def init(
 @click.argument("url")
 @click.option("--genesis", help="The registry's published fingerprint: SHA-256, 64 hex digits.")
 @app.options(app.yes_option, app.json_option)
-def add(
-    *, name: str, url: str, genesis: str | None, yes: bool, as_json: bool, verbose: bool
-) -> None:
+def add(*, name: str, url: str, genesis: str | None, common: app.Common) -> None:
     """Join the registry at URL: fetch it, audit its whole history, remember it as NAME."""
-    del verbose
     if genesis is not None:
         # Judged before anything is fetched: a typing error should cost nothing.
         RegistryEntry(name=name, url=url, genesis=genesis)
     else:
-        app.confirm(
-            "Without --genesis you trust whatever stands at this address today. Go on?", yes=yes
-        )
+        common.confirm("Without --genesis you trust whatever stands at this address today. Go on?")
     with app.progress("auditing") as step:
         report = workflow.join(Home.from_environment(), name, url, genesis, step)
-    app.show(
+    common.show(
         report.as_dict(),
         f"{report.commits} commits and {report.records} records audited: accepted\n"
         f"genesis {report.identity}",
-        as_json=as_json,
     )
     app.next_step("mpgit benchmark ls, or mpgit participant register ID --name NAME")
 
 
 @command.command("ls")
 @app.options(app.json_option)
-def ls(*, as_json: bool, verbose: bool) -> None:
+def ls(*, common: app.Common) -> None:
     """List the registries that this client knows."""
-    del verbose
     entries = Home.from_environment().configuration().registries
-    app.show(
+    common.show(
         [entry.model_dump() for entry in entries],
         lambda: (
             app.table(
@@ -132,22 +121,20 @@ def ls(*, as_json: bool, verbose: bool) -> None:
             if entries
             else "no registry yet: mpgit registry add NAME URL --genesis SHA256"
         ),
-        as_json=as_json,
     )
 
 
 @command.command("sync")
 @app.options(app.registry_option, app.json_option)
-def sync(*, registry: str | None, as_json: bool, verbose: bool) -> int:
+def sync(*, common: app.Common) -> int:
     """Fetch what is new, audit it, and send what waits in the outbox."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         with app.progress("auditing") as step:
             report = session.sync(step)
         if not report.accepted:
             raise refused(report)
         sent, failed = workflow.send_waiting(session)
-        app.show(
+        common.show(
             {
                 **report.as_dict(),
                 "sent": [request.as_dict() for request in sent],
@@ -158,17 +145,15 @@ def sync(*, registry: str | None, as_json: bool, verbose: bool) -> int:
                 + [f"sent {request.id}" for request in sent]
                 + [f"not sent: {p.slug}: {e.message}" for p, e in failed]
             ),
-            as_json=as_json,
         )
         return 1 if failed else 0
 
 
 @command.command("status")
 @app.options(app.registry_option, app.json_option)
-def status(*, registry: str | None, as_json: bool, verbose: bool) -> None:
+def status(*, common: app.Common) -> None:
     """Show who you are here, what was checked last, and what waits to be sent."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         snapshot = session.snapshot()
         root = snapshot.root()
         if root is None:
@@ -182,7 +167,7 @@ def status(*, registry: str | None, as_json: bool, verbose: bool) -> None:
             "checked": session.main,
             "outbox": [proposal.slug for proposal in outbox],
         }
-        app.show(data, lambda: app.block(data), as_json=as_json)
+        common.show(data, lambda: app.block(data))
         if outbox:
             app.next_step("mpgit registry sync sends what waits")
 
@@ -196,22 +181,13 @@ def status(*, registry: str | None, as_json: bool, verbose: bool) -> None:
 @click.option("--control-plane", type=click.Choice(["host", "signed"]))
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
 def rotate(
-    *,
-    add_ids: tuple[str, ...],
-    remove_ids: tuple[str, ...],
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-    **changes: Any,
+    *, add_ids: tuple[str, ...], remove_ids: tuple[str, ...], common: app.Common, **changes: Any
 ) -> None:
     """Propose the next root: other administrators, threshold or policy."""
-    del verbose
     chosen = {name: value for name, value in changes.items() if value is not None}
     if not chosen and not add_ids and not remove_ids:
         raise InputError("nothing would change", code="no-change", advice="see --help")
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         proposal = workflow.next_root(
             session,
@@ -220,4 +196,4 @@ def rotate(
             remove=remove_ids,
             changes=chosen,
         )
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)

@@ -36,16 +36,15 @@ def _news(session: Session) -> None:
 @command.command("ls")
 @click.option("--all", "everything", is_flag=True, help="Also merged and closed ones.")
 @app.options(app.registry_option, app.json_option)
-def ls(*, everything: bool, registry: str | None, as_json: bool, verbose: bool) -> None:
+def ls(*, everything: bool, common: app.Common) -> None:
     """List requests, and what each waits for."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         _news(session)
         rows = []
         for request in session.forge.requests(ended=everything):
             judged = judge_request(session, request) if request.state == "open" else None
             rows.append((request, judged))
-        app.show(
+        common.show(
             [
                 request.as_dict()
                 if judged is None
@@ -72,17 +71,15 @@ def ls(*, everything: bool, registry: str | None, as_json: bool, verbose: bool) 
                 if rows
                 else "no open request"
             ),
-            as_json=as_json,
         )
 
 
 @command.command("view")
 @click.argument("request")
 @app.options(app.registry_option, app.json_option)
-def view(*, request: str, registry: str | None, as_json: bool, verbose: bool) -> int:
+def view(*, request: str, common: app.Common) -> int:
     """Show what a request adds, and the verdict on it."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         _news(session)
         judged = judge_request(session, session.forge.request(request))
         data = judged.as_dict()
@@ -99,7 +96,7 @@ def view(*, request: str, registry: str | None, as_json: bool, verbose: bool) ->
                 parts += [f"── {entry['path']}", app.block(entry["record"], "   "), ""]
             return "\n".join([*parts, _verdict(judged)])
 
-        app.show(data, readable, as_json=as_json)
+        common.show(data, readable)
         if judged.request.state == "open":
             app.say_next(judged)
         return _CODES.get(judged.state, 1) if judged.request.state == "open" else 0
@@ -117,60 +114,51 @@ def _verdict(judged: Judged) -> str:
 @click.argument("request")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For a pull request's summary.")
 @app.options(app.registry_option, app.json_option)
-def check(
-    *, request: str, as_markdown: bool, registry: str | None, as_json: bool, verbose: bool
-) -> int:
+def check(*, request: str, as_markdown: bool, common: app.Common) -> int:
     """The verdict on merging a request now. Exit code 3: approvals are missing."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         _news(session)
         judged = judge_request(session, session.forge.request(request))
         shown = markdown(judged.report) if as_markdown else _verdict(judged)
-        app.show(judged.as_dict(), shown, as_json=as_json)
+        common.show(judged.as_dict(), shown)
         return _CODES.get(judged.state, 1)
 
 
 @command.command("approve")
 @click.argument("request")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def approve(
-    *, request: str, registry: str | None, yes: bool, then_merge: bool, as_json: bool, verbose: bool
-) -> None:
+def approve(*, request: str, common: app.Common) -> None:
     """Sign what a request asks you to sign; you see all of it first."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         judged = judge_request(session, session.forge.request(request))
         for place, record in workflow.added_records(session, judged):
             click.echo(click.style(f"── {place.path}", bold=True), err=True)
             data = record.model_dump(mode="json", exclude_none=True)
             click.echo(app.block(data, "   "), err=True)
-        app.confirm(f"Approve {request} as {session.participant}?", yes=yes)
+        common.confirm(f"Approve {request} as {session.participant}?")
         judged = workflow.approve(session, request, session.signer(app.ask_passphrase))
-        if then_merge and judged.report:
+        if common.then_merge and judged.report:
             commit = workflow.merge(session, request)
-            app.show(
+            common.show(
                 {"request": request, "state": "merged", "commit": commit},
                 f"approved and merged {request} as {commit[:12]}",
-                as_json=as_json,
             )
             return
-        app.show(judged.as_dict(), f"approved {request}", as_json=as_json)
+        common.show(judged.as_dict(), f"approved {request}")
         app.say_next(judged)
 
 
 @command.command("merge")
 @click.argument("request")
 @app.options(app.registry_option, app.json_option)
-def merge(*, request: str, registry: str | None, as_json: bool, verbose: bool) -> None:
+def merge(*, request: str, common: app.Common) -> None:
     """Merge a complete request into main. Exit code 3: approvals are missing."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         commit = workflow.merge(session, request)
-        app.show(
+        common.show(
             {"request": request, "state": "merged", "commit": commit},
             f"merged {request} as {commit[:12]}",
-            as_json=as_json,
         )
 
 
@@ -179,14 +167,11 @@ def _closing(name: str, verb: str, help_text: str) -> None:
     @click.argument("request")
     @click.option("--reason", required=True, help="Why; this stays readable.")
     @app.options(app.registry_option, app.yes_option, app.json_option)
-    def close(
-        *, request: str, reason: str, registry: str | None, yes: bool, as_json: bool, verbose: bool
-    ) -> None:
-        del verbose
-        with app.session_of(registry) as session:
-            app.confirm(f"{verb} {request}?", yes=yes)
+    def close(*, request: str, reason: str, common: app.Common) -> None:
+        with common.session() as session:
+            common.confirm(f"{verb} {request}?")
             closed = workflow.close(session, request, verb, reason)
-            app.show(closed.as_dict(), f"{closed.state}: {closed.id}", as_json=as_json)
+            common.show(closed.as_dict(), f"{closed.state}: {closed.id}")
 
 
 _closing("reject", "Reject", "Close somebody's request without merging it.")

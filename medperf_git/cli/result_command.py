@@ -30,21 +30,12 @@ add_reading(command, "result", lambda _record: ())
 @click.option("--local", is_flag=True, help="What was measured here, sent or not.")
 @click.option("--all", "everything", is_flag=True, help="Also what no longer counts.")
 @app.options(app.registry_option, app.json_option)
-def ls(
-    *,
-    benchmark: str | None,
-    local: bool,
-    everything: bool,
-    registry: str | None,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def ls(*, benchmark: str | None, local: bool, everything: bool, common: app.Common) -> None:
     """List results."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         if local:
             found = list(local_results(session, benchmark))
-            app.show(
+            common.show(
                 [{"state": x.state, "folder": str(x.folder), "record": x.data} for x in found],
                 lambda: (
                     app.table(
@@ -54,7 +45,6 @@ def ls(
                     if found
                     else "nothing was measured here yet: mpgit run"
                 ),
-                as_json=as_json,
             )
             return
         rows = [
@@ -62,7 +52,7 @@ def ls(
             for row in results(session.snapshot(), benchmark)
             if everything or row.state == "stands"
         ]
-        app.show(
+        common.show(
             [row.as_dict() for row in rows],
             lambda: (
                 app.table(
@@ -82,7 +72,6 @@ def ls(
                 if rows
                 else "no results yet"
             ),
-            as_json=as_json,
         )
 
 
@@ -99,20 +88,9 @@ def _line(metrics: list[dict[str, object]]) -> str:
 @click.option("--dataset", "-d", required=True, metavar="ID")
 @click.option("--model", "-m", "models", multiple=True, metavar="ID", help="Default: all new.")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def submit(
-    *,
-    benchmark: str,
-    dataset: str,
-    models: tuple[str, ...],
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def submit(*, benchmark: str, dataset: str, models: tuple[str, ...], common: app.Common) -> None:
     """Show the new results; after a yes, sign them and open a request with them."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         name = local_id(dataset, session.participant)
         refuse_changed(local_dataset(session, dataset))
         chosen = [
@@ -121,4 +99,4 @@ def submit(
             if found.state == "new" and (not models or found.data["model"]["id"] in models)
         ]
         proposal = result_proposal(session, chosen, session.signer(app.ask_passphrase))
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)

@@ -6,7 +6,6 @@ Example:
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -22,36 +21,24 @@ from medperf_git.workflows.execute import Outcome, plan, run
 @click.option("--dataset", "-d", required=True, metavar="ID")
 @click.option("--model", "-m", "models", multiple=True, metavar="ID", help="May be given again.")
 @app.options(app.engine_option, app.artefacts_option, app.registry_option, app.json_option)
-def command(
-    *,
-    benchmark: str,
-    dataset: str,
-    models: tuple[str, ...],
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    as_json: bool,
-    verbose: bool,
-) -> int:
+def command(*, benchmark: str, dataset: str, models: tuple[str, ...], common: app.Common) -> int:
     """Run every associated model, by the committee's priority; nothing leaves this machine.
 
     Needs no network. A model that fails does not stop the others; the exit code is 1 then.
     """
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         local = local_dataset(session, dataset)
         work = plan(session, benchmark, local_id(dataset, session.participant), models)
         outcomes = run(
             session,
-            workplace_of(session, engine, artefact_folders),
+            workplace_of(session, common.engine, common.artefact_folders),
             work,
             local,
             lambda model, at, total: app.tell(f"{model} ({at} of {total})"),
         )
-        app.show(
+        common.show(
             [_data(outcome) for outcome in outcomes],
             lambda: summary(outcomes, work.benchmark.primary_metric),
-            as_json=as_json,
         )
         for outcome in outcomes:
             if outcome.error is not None:

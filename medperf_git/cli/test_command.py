@@ -34,25 +34,22 @@ def command(
     preparation: str | None,
     metrics: str | None,
     demo: Path | None,
-    engine: str | None,
-    artefact_folders: tuple[Path, ...],
-    registry: str | None,
-    as_json: bool,
-    verbose: bool,
+    common: app.Common,
 ) -> None:
     """Run a whole benchmark on its demo data; sends and signs nothing.
 
     Each part is an id in the registry or the file of a draft.
     """
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         named = {"benchmark": benchmark, "model": model, "preparation": preparation}
-        parts, folders = gather_parts(session, {**named, "metrics": metrics}, artefact_folders)
+        parts, folders = gather_parts(
+            session, {**named, "metrics": metrics}, common.artefact_folders
+        )
         folder = session.home.scratch / f"test-{parts.model.image_digest[:16]}"
         outcome = run_test(
-            workplace_of(session, engine, folders), parts, folder, commit=None, demo=demo
+            workplace_of(session, common.engine, folders), parts, folder, commit=None, demo=demo
         )
-        app.show(
+        common.show(
             {"verdict": "passed", **outcome.model_dump(mode="json", exclude_none=True)},
             lambda: (
                 app.table(
@@ -64,7 +61,6 @@ def command(
                 )
                 + f"\npassed: {parts.model.id} on {outcome.denominator.cases} demo cases"
             ),
-            as_json=as_json,
         )
 
 

@@ -17,19 +17,9 @@ from medperf_git.workflows.submit import withdrawal
 @click.argument("record")
 @click.option("--reason", required=True, help="Why; this is published.")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def command(
-    *,
-    record: str,
-    reason: str,
-    registry: str | None,
-    yes: bool,
-    then_merge: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def command(*, record: str, reason: str, common: app.Common) -> None:
     """Withdraw RECORD (a path, or kind/id, or kind/id@revision); nothing is deleted."""
-    del verbose
-    with app.session_of(registry) as session:
+    with common.session() as session:
         session.refresh()
         place, data = withdrawal(session, record, reason)
         proposal = propose(
@@ -42,4 +32,4 @@ def command(
                 "-"
             ),
         )
-        app.submit(session, proposal, yes=yes, then_merge=then_merge, as_json=as_json)
+        common.submit(session, proposal)

@@ -224,8 +224,6 @@ def _talking(trouble: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, OSError) as error:
-        if isinstance(error, NotFound | ImageNotFound):
-            raise
         raise EngineError(
             f"{trouble}: {tasklog.printable(str(error))}", code="engine-failed"
         ) from error

@@ -28,14 +28,16 @@ _PACKAGES: Final = (
 )  # fmt: skip
 """What sources for medical benchmarks import: recorded where it is there."""
 _QUESTION: Final = """
-import importlib.metadata as metadata, json, platform, sys
+import importlib.metadata as metadata, json, os, platform, sys
 found = {"python": platform.python_version()}
 for name in sys.argv[1:]:
     try:
         found[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-print(json.dumps({"prefixes": sorted({sys.prefix, sys.base_prefix, sys.base_exec_prefix}),
+prefixes = {sys.prefix, sys.base_prefix, sys.base_exec_prefix}
+prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
+print(json.dumps({"prefixes": sorted(prefixes - {"/"}),
                   "executable": sys.executable, "software": found}))
 """
 

@@ -141,8 +141,9 @@ class SandboxEngine:
         settings = [word for item in variables.items() for word in ("--setenv", *item)]
         return [
             *_ISOLATION,
-            *root,
+            # Before the root: a Python environment below /tmp would vanish under ours.
             *sandbox_root.kernel_mounts(job.limits),
+            *root,
             *sandbox_root.volume_mounts(mounts.all),
             *sandbox_root.seal(),
             *settings,
