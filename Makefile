@@ -1,9 +1,11 @@
 # The CI's jobs, word for word. `make venv` first; every other target does it if needed.
 .DELETE_ON_ERROR:
-.PHONY: help venv lint test e2e demo perf docs
+.PHONY: help venv lint test e2e demo reference perf docs
 
 PYTHON := .venv/bin/python
 ENGINE ?= sandbox
+DEMO_sandbox := .venv/bin/mpgit demo
+DEMO_docker := $(PYTHON) tools/demo_images.py .venv/bin/mpgit demo --engine docker
 JOBS ?= 2
 
 help:
@@ -11,6 +13,7 @@ help:
 	@echo "make test   all tests; installs what they need where it may (root, or sudo in CI)"
 	@echo "make e2e    the end-to-end tests alone"
 	@echo "make demo   three hospitals, one benchmark, on this machine (ENGINE=docker for Docker)"
+	@echo "make reference   plays the story anew into registry/ and its history"
 	@echo "make perf   measurements"
 	@echo "make docs   writes the generated files"
 
@@ -40,7 +43,11 @@ e2e: .venv/dev.stamp
 
 demo: .venv/demo.stamp
 	bash tools/demo_needs.sh $(ENGINE)
-	.venv/bin/mpgit demo --engine $(ENGINE)
+	$(DEMO_$(ENGINE))
+
+reference: .venv/dev.stamp
+	bash tools/demo_needs.sh sandbox
+	$(PYTHON) tools/reference_registry.py
 
 perf: .venv/dev.stamp
 	$(PYTHON) -m perf

@@ -19,7 +19,7 @@ from medperf_git.records.schema import generate, schema_file
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 
-from tools import record_reference  # noqa: E402 (the line above makes `tools` importable)
+from tools import cli_reference, record_reference  # noqa: E402 (the line above makes `tools` importable)
 
 
 def schemas() -> dict[str, str]:
@@ -34,7 +34,10 @@ def schemas() -> dict[str, str]:
 
 def references() -> dict[str, str]:
     """The pages of ``docs/`` that are made from the code."""
-    return {"docs/records.md": record_reference.render()}
+    return {
+        "docs/commands.md": cli_reference.render(),
+        "docs/records.md": record_reference.render(),
+    }
 
 
 def main(arguments: list[str]) -> int:

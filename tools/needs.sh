@@ -8,6 +8,16 @@ need() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null || missing+=("$2")
 }
 
+# What builds container images and keeps them, without pulling any.
+need_images() {
+  need mmdebstrap mmdebstrap
+  need docker-registry docker-registry
+  # mmdebstrap makes Debian on other systems too, and checks its signatures.
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+  # Without root it maps user ids of its own.
+  [ "$(id -u)" -eq 0 ] || need newuidmap uidmap
+}
+
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
   as_root="sudo -n"

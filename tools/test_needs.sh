@@ -9,7 +9,6 @@ source ./needs.sh
 need git git
 need ssh-keygen openssh-client
 need bwrap bubblewrap
-need mmdebstrap mmdebstrap
-need docker-registry docker-registry
+need_images
 install_missing_and_docker
 start_docker

@@ -151,7 +151,7 @@ ROLE_TASKS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Resources(Part):
-    """What the container needs; a site may give less and then refuses to run it."""
+    """What the container asks for; a site may give less."""
 
     memory_mb: Annotated[int, Field(ge=16, le=4_194_304)] = 4096
     """Memory in MiB, which is also the swap limit."""

@@ -11,7 +11,7 @@ Example:
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +21,9 @@ from medperf_git.canonical.draft import read_mapping
 from medperf_git.errors import InputError, MpgitError, RecordError
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import build
-from medperf_git.runtime.files import digest_file, digest_tree
+from medperf_git.runtime.files import IGNORED_IN_SOURCES, digest_file, digest_tree
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.workflows.propose import next_revision
-
-IGNORED: Final = frozenset({"__pycache__"})
-"""Left out of source trees: Python makes them beside the sources."""
 
 _PINS: Final[dict[str, dict[str, str]]] = {
     "benchmark": {
@@ -152,7 +149,7 @@ def _complete_container(draft: Draft, data: dict[str, Any]) -> None:
         data["tasks"] = {name: _task(task) for name, task in tasks.items()}
     image = data.get("image")
     if isinstance(image, dict) and image.get("type") == "source":
-        data["image"] = _tree(draft, "image", image)
+        data["image"] = _tree(draft, "image", image, IGNORED_IN_SOURCES)
     elif isinstance(image, dict) and image.get("type") == "archive":
         data["image"] = _file(draft, "image", image)
     files = data.get("additional_files")
@@ -218,12 +215,14 @@ def _local(draft: Draft, field: str, path: Any) -> Path:
     raise draft.error(field, f"no such file: {path} (looked in {looked})", "give --artefacts DIR")
 
 
-def _tree(draft: Draft, field: str, value: dict[str, Any]) -> dict[str, Any]:
+def _tree(
+    draft: Draft, field: str, value: dict[str, Any], ignore: Collection[str] = ()
+) -> dict[str, Any]:
     if "sha256" in value or "path" not in value:
         return value
     folder = _local(draft, f"{field}.path", value["path"])
     try:
-        digests = digest_tree(folder, ignore=IGNORED)
+        digests = digest_tree(folder, ignore=ignore)
     except MpgitError as error:
         error.place = f"{draft.path}, {field}: {error.place}"
         raise

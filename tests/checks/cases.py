@@ -675,7 +675,9 @@ def _disagree(bench: Bench, name: str) -> Pair:
         registry.merge(registry.sign(registry.model("maker/other"), by=["maker"]))
         record = registry.model_association("maker/other")
         registry.merge(registry.sign(record, by=["maker", "anna", "ben"]))
-        other: dict[str, Any] = {"model_association": registry.pin("model-association", record.record_id)}
+        other: dict[str, Any] = {
+            "model_association": registry.pin("model-association", record.record_id)
+        }
     else:
         benchmark, dataset = (
             ("chair/new", DATASET) if "benchmark" in name else (BENCHMARK, "ky/two")

@@ -4,6 +4,9 @@ Each function tries something and returns what it achieved, which goes as JSON t
 `report.json` in the output volume. Standard library only: it runs in every image.
 """
 
+# An attacker writes to the terminal, uses plain system calls and knows `/tmp`.
+# ruff: noqa: T201, S108, PERF401, PTH102, PTH109, PTH110, PTH112, PTH118, PTH123, PTH208
+
 from __future__ import annotations
 
 import ctypes
@@ -15,6 +18,7 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,10 +50,9 @@ def network() -> object:
         probe.connect(("2606:4700:4700::1111", 53))
         reached.append("ipv6")
     with suppress(OSError):
-        reached.append(socket.getaddrinfo("example.org", 80)[0][4])
-    with suppress(OSError):
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP):
-            reached.append("raw socket")
+        reached.append(str(socket.getaddrinfo("example.org", 80)))
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP):
+        reached.append("raw socket")
     abstract = (DATA / "abstract").read_text()
     for name in (
         "/var/run/docker.sock",
@@ -100,12 +103,14 @@ def write_everywhere() -> object:
             # Opened, not written: an attack that works must not break the machine.
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
             written.append(str(path))
-    for action in (
-        lambda: (DATA / "data.csv").unlink(),
-        lambda: (DATA / "data.csv").chmod(0o777),
-        lambda: os.rename(DATA / "data.csv", DATA / "b"),
-        lambda: os.utime(DATA / "data.csv"),
-    ):
+    path = DATA / "data.csv"
+    actions: list[Callable[[], object]] = [
+        path.unlink,
+        lambda: path.chmod(0o777),
+        lambda: path.rename(DATA / "b"),
+        lambda: os.utime(path),
+    ]
+    for action in actions:
         with suppress(OSError):
             action()
             written.append("changed an input")
@@ -176,7 +181,7 @@ def become_root() -> object:
     with suppress(OSError):
         program.chmod(0o6755)
     program.unlink()
-    attempts = {
+    attempts: dict[str, Callable[[], object]] = {
         "setuid": lambda: os.setuid(12345),
         "chown": lambda: os.chown(_new(OUTPUT / "mine"), 12345, 12345),
         "mknod": lambda: os.mknod(OUTPUT / "disk", 0o600 | stat.S_IFBLK, os.makedev(254, 0)),
@@ -323,10 +328,9 @@ def fill_tmp() -> object:
     """Memory in the guise of files."""
     written = 0
     for folder in ("/tmp", "/dev/shm", "/dev", "/run"):
-        with suppress(OSError):
-            with open(f"{folder}/big", "wb") as file:
-                for _ in range(20_000):
-                    written += file.write(b"x" * MIB)
+        with suppress(OSError), open(f"{folder}/big", "wb") as file:
+            for _ in range(20_000):
+                written += file.write(b"x" * MIB)
     return written // MIB
 
 

@@ -15,7 +15,6 @@ from medperf_git.runtime.docker_engine import DockerEngine
 from medperf_git.runtime.docker_options import LABEL, owner
 from medperf_git.runtime.files import digest_tree
 from medperf_git.runtime.sandbox_engine import SandboxEngine
-
 from tests.runtime.lab import ATTACKS, Lab
 from tests.support import docker_engine
 

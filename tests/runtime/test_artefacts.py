@@ -123,7 +123,12 @@ def test_a_missing_file_says_where_it_looked(tmp_path: Path, web: str) -> None:
         ArtefactStore(tmp_path / "cache", [tmp_path / "shelf"]).file(wanted)
     assert caught.value.code == "artefact-missing"
     assert "--artefacts" in str(caught.value.advice)
-    for place in ("shelf/w.json", "/gone: HTTP 404", "127.0.0.1:9", "/gone: No such file"):
+    for place in (
+        "shelf/w.json",
+        "/gone: HTTP 404",
+        "127.0.0.1:9",
+        "/gone: can't read it: No such file",
+    ):
         assert place in caught.value.message
 
 
@@ -153,7 +158,7 @@ def test_a_redirect_never_reads_local_files(tmp_path: Path, web: str) -> None:
 def test_a_path_that_never_ends_is_no_file(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     url = f"file://{tmp_path / name}"
-    with pytest.raises(ArtefactError, match="not a plain file"):
+    with pytest.raises(ArtefactError, match="where a plain file belongs"):
         ArtefactStore(tmp_path / "cache").file(file(b"{}", urls=(url,)))
 
 

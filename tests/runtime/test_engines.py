@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from medperf_git.errors import ArtefactError, EngineError, ExecutionError, InputError
-from medperf_git.records.container import ArchiveImage, ReferenceImage, Resources, SourceImage
+from medperf_git.records.container import (
+    ArchiveImage,
+    Image,
+    ReferenceImage,
+    Resources,
+    SourceImage,
+)
 from medperf_git.runtime import docker_options, sandbox_engine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.docker_engine import DockerEngine
@@ -16,6 +25,11 @@ from medperf_git.runtime.limits import Cap, combine, shortfalls
 from medperf_git.runtime.mounts import Mount
 from medperf_git.runtime.python_env import inspect_python
 from tests.runtime.lab import SMALL, Lab
+
+FORBIDDEN = """#!/bin/sh
+[ $1 = --version ] && echo bubblewrap 0.8.0 && exit
+echo 'Operation not permitted' >&2; exit 1
+"""
 
 
 def test_the_image_decides(
@@ -29,11 +43,12 @@ def test_the_image_decides(
     assert find_engine(None, [archive_image], store).name == "sandbox"
     assert find_engine(None, [reference_image, archive_image], store).name == "docker"
     assert find_engine("docker", [archive_image], store).name == "docker"
-    for preference, images in [
+    cases: list[tuple[str | None, list[Image]]] = [
         ("docker", [source_image]),
         ("sandbox", [reference_image]),
         (None, [source_image, reference_image]),
-    ]:
+    ]
+    for preference, images in cases:
         with pytest.raises(EngineError) as caught:
             find_engine(preference, images, store)
         assert caught.value.code == "image-not-admitted"
@@ -58,26 +73,21 @@ def test_a_missing_docker_is_said(
     [
         (None, "not installed"),
         ("#!/bin/sh\necho bubblewrap 0.4.1\n", "too old"),
-        ("#!/bin/sh\n[ $1 = --version ] && echo bubblewrap 0.8.0 || { echo 'Operation not permitted' >&2; exit 1; }\n",
-         "Operation not permitted"),
+        (FORBIDDEN, "Operation not permitted"),
         ("#!/bin/sh\nexit 0\n", "does not run"),
     ],
 )  # fmt: skip
 def test_a_missing_sandbox_is_said(
-    store: ArtefactStore,
-    source_image: SourceImage,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    script: str | None,
-    message: str,
+    sandbox: Lab, monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
 ) -> None:
+    tmp_path = sandbox.folder
     if script is not None:
         (tmp_path / "bwrap").write_text(script)
         (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not sandbox_engine.available()
     with pytest.raises(EngineError, match=message) as caught:
-        find_engine(None, [source_image], store)
+        find_engine(None, [sandbox.image], sandbox.artefacts)
     assert caught.value.code == "engine-missing"
     assert "bubblewrap" in str(caught.value.advice)
 
@@ -141,7 +151,8 @@ def test_a_changed_archive_is_refused_by_both(
 ) -> None:
     (tmp_path / "changed.tar").write_bytes(b"x" * 1024)
     changed = ArchiveImage(type="archive", sha256="ab" * 32, size=1024, path="changed.tar")
-    lab.engine = type(lab.engine)(ArtefactStore(tmp_path / "cache", [tmp_path]))
+    store = ArtefactStore(tmp_path / "cache", [tmp_path])
+    lab.engine = find_engine(lab.engine.name, [changed], store)
     with pytest.raises(ArtefactError) as caught:
         lab.engine.provide(changed)
     assert caught.value.code == "artefact-digest"
@@ -202,3 +213,25 @@ def test_a_site_may_give_less_and_never_more() -> None:
         "memory_mb: asks for 1000, the site gives 500"
     ]
     assert not shortfalls(asked, None)
+
+
+def test_looking_for_engines_does_not_import_docker() -> None:
+    code = "import sys, medperf_git.runtime.engines; sys.exit('docker' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_container_that_somebody_removes_is_no_crash(docker: Lab) -> None:
+    def remove() -> None:
+        ours = f"label={docker_options.LABEL}={docker_options.owner()}"
+        listed = ["docker", "ps", "--quiet", "--filter", ours]
+        while not (found := subprocess.run(listed, capture_output=True, check=True).stdout.split()):
+            time.sleep(0.1)
+        subprocess.run(["docker", "rm", "--force", *found], check=True, capture_output=True)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    with pytest.raises(EngineError) as caught:
+        docker.run("hang")
+    thread.join()
+    assert caught.value.code == "engine-failed"
+    assert not list(docker.output.iterdir())

@@ -19,11 +19,12 @@ def metric(name: str, **more: Any) -> MetricDeclaration:
     return MetricDeclaration.model_validate({**fields, **more})
 
 
-BENCHMARK = Benchmark.model_construct(
-    metrics=(metric("auroc", interval="required", standard_error=True), metric("brier")),
-    case_paths=CasePaths(),
-    minimum_cases=10,
-)
+FIELDS: dict[str, Any] = {
+    "metrics": (metric("auroc", interval="required", standard_error=True), metric("brier")),
+    "case_paths": CasePaths(),
+    "minimum_cases": 10,
+}
+BENCHMARK = Benchmark.model_construct(**FIELDS)
 GOOD = """
 metrics:
   auroc: {value: 0.75, low: 0.5, high: 0.9, standard_error: 0.1, n: 18}
@@ -113,7 +114,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExecutionError, match="wrote no such file"):
         read_results(path, BENCHMARK)
     path.mkdir()
-    with pytest.raises(ExecutionError, match="not a plain file"):
+    with pytest.raises(ExecutionError, match="a folder where a plain file"):
         read_results(path, BENCHMARK)
     path.rmdir()
     (tmp_path / "secret").write_text(GOOD)

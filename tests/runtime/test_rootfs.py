@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import tarfile
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from medperf_git.errors import ArtefactError, EngineError
 from medperf_git.records.container import ArchiveImage
 from medperf_git.runtime.artefacts import ArtefactStore
+from medperf_git.runtime.mounts import Mount
 from medperf_git.runtime.rootfs import Rootfs, unpacked
 from medperf_git.runtime.sandbox_root import archive_root
-from medperf_git.runtime.mounts import Mount
 from tests.runtime.test_extract import entry, tar
 
 Entries = list[tuple[tarfile.TarInfo, bytes]]
@@ -85,7 +84,7 @@ def test_layers_are_laid_over_each_other(tmp_path: Path, pack: object) -> None:
     assert [path.name for path in (root / "old").iterdir()] == ["b"]
     assert (root / "usr/bin/tool").read_text() == "2"
     assert (root / "usr/lib/lib.so").read_text() == "2"
-    assert os.readlink(root / "bin") == "usr/bin"
+    assert (root / "bin").readlink() == Path("usr/bin")
     assert (root / "usr/bin/hard").stat().st_ino == (root / "usr/bin/sh").stat().st_ino
     assert (root / "usr/bin/sh").stat().st_mode & 0o7777 == 0o755
     assert not (root / "dev/null").exists()
@@ -162,4 +161,5 @@ def test_a_mount_through_the_images_links_is_refused(tmp_path: Path) -> None:
         archive_root(rootfs.folder, [Mount(tmp_path, "/abs/data", writable=False)])
     assert caught.value.code == "bad-mount"
     arguments = archive_root(rootfs.folder, [Mount(tmp_path, "/usr/data/x", writable=False)])
-    assert ["--dir", "/usr"] == arguments[arguments.index("--dir") :][:2]
+    at = arguments.index("--dir")
+    assert arguments[at : at + 2] == ["--dir", "/usr"]

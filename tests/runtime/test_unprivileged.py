@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ NOBODY = 65534
 @pytest.fixture
 def site(shelf: Path, source_image: SourceImage) -> Any:
     """Folders that an unprivileged user may use; pytest's own are root's alone."""
-    folder = Path("/var/tmp") / f"mpgit-test-{source_image.sha256[:8]}"
+    folder = Path("/var/tmp") / f"mpgit-test-{os.getpid()}"  # noqa: S108
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("store", "work"):
         (folder / name).mkdir(parents=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -42,7 +41,9 @@ def fits(files: Mapping[str, object]) -> bool:
 
 
 # Few names, some of which sort differently as files and as folders: `a`, `a.b`, `a/…`.
-paths = st.lists(st.sampled_from(["a", "a.b", "a-b", "b", "é"]), min_size=1, max_size=4).map("/".join)
+paths = st.lists(st.sampled_from(["a", "a.b", "a-b", "b", "é"]), min_size=1, max_size=4).map(
+    "/".join
+)
 contents = st.tuples(st.sampled_from(MODES), st.sampled_from([b"", b"1", b"2"]))
 trees = st.dictionaries(paths, contents, max_size=8).filter(fits)
 
