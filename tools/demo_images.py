@@ -101,14 +101,24 @@ def _serves(address: str) -> bool:
         return False
 
 
+def make_base() -> str:
+    """Makes the base image if it is not there.
+
+    Returns:
+        Its tag.
+    """
+    _script("make_base.py", BASE)
+    return BASE
+
+
 def build(address: str) -> dict[str, str]:
     """Builds and pushes every MLCube of the example.
 
     Returns:
         The reference of each, pinned by digest, by its name.
     """
-    _script("make_base.py", BASE)
-    references: dict[str, str] = json.loads(_script("build_images.py", BASE, f"{address}/preterm"))
+    base = make_base()
+    references: dict[str, str] = json.loads(_script("build_images.py", base, f"{address}/preterm"))
     return references
 
 
