@@ -537,7 +537,7 @@ def test_push_out_of_reach(repository: Repository, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_of_racing_pushes_one_wins_and_nothing_is_lost(
-    make: Callable[[str], Repository], begun: bool
+    make: Callable[[str], Repository], *, begun: bool
 ) -> None:
     server = make("server")
     url = str(server.path)

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from medperf_git.analysis.results import ResultRow, results
-from medperf_git.errors import RegistryError
+from medperf_git.errors import InputError
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.metric import MetricDeclaration, MetricValue
 from medperf_git.store.snapshot import Snapshot
@@ -92,11 +92,11 @@ def leaderboard(snapshot: Snapshot, benchmark: str) -> Leaderboard:
     """The leaderboard of the standing revision of a benchmark.
 
     Raises:
-        RegistryError: no such benchmark stands.
+        InputError: no such benchmark stands.
     """
     science = snapshot.benchmark(benchmark)
     if science is None:
-        raise RegistryError(
+        raise InputError(
             f"no benchmark {benchmark} stands",
             code="no-record",
             advice="`mpgit benchmark ls` lists them",

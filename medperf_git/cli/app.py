@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from pydantic import ValidationError
 
-from medperf_git.errors import InputError
+from medperf_git.errors import GitError, InputError, RecordError
 from medperf_git.forge.base import Request
 from medperf_git.store.home import Home
 from medperf_git.workflows.propose import Proposal, judge, send
@@ -100,10 +101,16 @@ class Common:
             )
         click.confirm(question, abort=True, err=True)
 
-    def submit(self, session: Session, proposal: Proposal) -> Request:
+    def submit(
+        self,
+        session: Session,
+        proposal: Proposal,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> Request:
         """Preview, a yes, send, and say what comes next."""
         preview(session, proposal)
         self.confirm("Send this to the registry?")
+        before_sending()
         request = send(session, proposal)
         judged = judge_request(session, request)
         if self.then_merge and judged.report:
@@ -151,6 +158,34 @@ def ask_passphrase(key: str) -> str | None:
         return None
     answer: str = click.prompt(f"Passphrase of the key {key}", hide_input=True, err=True)
     return answer
+
+
+def news(session: Session) -> None:
+    """Fetches what is new; without network, what was known last stands, and that is said."""
+    try:
+        session.refresh()
+    except GitError as error:
+        if error.code != "unreachable":
+            raise
+        tell(f"{error.message}; this is what was known last")
+
+
+@contextmanager
+def typed(what: str) -> Iterator[None]:
+    """Turns what a record's model says of an option's value into a usage error.
+
+    Raises:
+        InputError: naming the field.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(message, place=f"{what}, {field}" if field else what) from error
+    except RecordError as error:
+        raise InputError(error.message, place=what, advice=error.advice) from error
 
 
 # --- asking and telling --------------------------------------------------------------------

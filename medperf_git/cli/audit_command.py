@@ -55,6 +55,9 @@ def command(
             session = stack.enter_context(common.session())
             repository, genesis = session.mirror, entry.genesis
             newest = repository.resolve(head) if head else session.forge.main() or session.main
+            if head is None:
+                # An older main is a good history too; this client knows better.
+                audit(repository, newest, genesis=genesis, after=session.main)
         else:
             repository = stack.enter_context(Repository.open(git_dir))
             newest = repository.resolve(head or "HEAD")

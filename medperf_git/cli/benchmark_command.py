@@ -56,7 +56,7 @@ def create(*, name: str, path: Path | None, common: app.Common) -> None:
 def submit(*, draft: Path, common: app.Common) -> None:
     """Test DRAFT on its demo data, then open a request with the signed benchmark."""
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         folders = common.folders(session)
         test = tester(session, common.engine, (draft.parent, *common.artefact_folders))
         record = tested_benchmark(session, read_draft(draft, folders), test)
@@ -104,9 +104,10 @@ def policy(
     changes |= {"datasets": {"mode": datasets, "participants": []} if datasets else None}
     chosen = {name: value for name, value in changes.items() if value is not None}
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         draft = read_draft(path) if path else None
-        record = policy_record(session, benchmark, chosen, draft)
+        with app.typed("policy"):
+            record = policy_record(session, benchmark, chosen, draft)
         title = f"Set policy {record.revision} of {benchmark}"
         signer = session.signer(app.ask_passphrase)
         proposal = sign_record(session, "policy", record, signer, title)
@@ -132,7 +133,7 @@ def associate(
     if (model is None) == (dataset is None):
         raise InputError("name a --model or a --dataset", code="usage")
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         if model is not None:
             proposal = ask_for_model(
                 session, benchmark, model, common.engine, common.artefact_folders

@@ -86,7 +86,7 @@ def submit(*, name: str, common: app.Common) -> None:
 def associate(*, name: str, benchmark: str, common: app.Common) -> None:
     """Ask a benchmark to use a submitted dataset."""
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         proposal = ask_for_dataset(session, benchmark, name)
         common.submit(session, proposal)
 

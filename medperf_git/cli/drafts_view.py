@@ -31,7 +31,7 @@ def add_submit(group: click.Group, kind: str) -> None:
     def submit(*, draft: Path, common: app.Common) -> None:
         """Turn DRAFT into the canonical, signed record and open a request with it."""
         with common.session() as session:
-            session.refresh()
+            app.news(session)
             folders = common.folders(session)
             record = container_record(session, kind, read_draft(draft, folders))
             signer = session.signer(app.ask_passphrase)

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from medperf_git.cli import app
+from medperf_git.errors import InputError
 from medperf_git.store.home import Home
 from medperf_git.trust import keyring
 
@@ -47,7 +48,14 @@ def create(*, name: str, no_passphrase: bool, source: Path | None, common: app.C
 
 def _new_passphrase(name: str) -> str | None:
     if not sys.stdin.isatty():
-        return app.ask_passphrase(name)
+        given = app.ask_passphrase(name)
+        if given is None:
+            raise InputError(
+                "a passphrase is asked for, and nobody can be asked",
+                code="no-terminal",
+                advice="set MPGIT_PASSPHRASE, or leave the key open with --no-passphrase",
+            )
+        return given
     answer: str = click.prompt(
         "Passphrase (empty for none)",
         default="",

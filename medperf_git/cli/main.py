@@ -9,6 +9,7 @@ Example:
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,10 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "The whole story on real patients' data, in ./demo.",
 }
 """Every command with its line in `mpgit --help`; the module has the same name."""
+
+
+_NOT_USAGE: Final = frozenset({"disk-full", "locked", "not-writable", "system"})
+"""Codes of `InputError` that say nothing against what was typed."""
 
 
 class LazyGroup(click.Group):
@@ -77,6 +82,10 @@ def command() -> None:
 
 def exit_code(error: MpgitError) -> int:
     """The exit code for an error: the one place that decides it."""
+    if error.code == "interrupted":
+        return 130
+    if error.code in _NOT_USAGE:
+        return 1
     if isinstance(error, AwaitingError):
         return 3
     return 2 if isinstance(error, InputError | TrustError) else 1
@@ -92,21 +101,44 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         outcome = command.main(list(arguments), prog_name="mpgit", standalone_mode=False)
     except MpgitError as error:
-        _show(error, as_json="--json" in arguments)
-        if "-v" in arguments or "--verbose" in arguments:
-            _show_cause(error)
-        return exit_code(error)
+        return _report(error, arguments)
+    except BrokenPipeError:
+        # The reader (a pager, `head`) has gone: not an error.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        return _report(_of_system(error), arguments)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\ninterrupted; nothing is lost, the same command goes on from here", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader (a pager, `head`) has gone: not an error.
-        sys.stderr.close()
-        return 0
     return outcome if isinstance(outcome, int) else 0
+
+
+def _of_system(error: OSError) -> MpgitError:
+    """The error that a person can act on, for what the system refused."""
+    place = None if error.filename is None else str(error.filename)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        found = InputError(
+            "no space left on the disk",
+            code="disk-full",
+            place=place,
+            advice="free space on that file system (or raise the quota) and run it again",
+        )
+    else:
+        advice = f"see who owns it: ls -ld {place}" if place else None
+        found = InputError(error.strerror or str(error), code="system", place=place, advice=advice)
+    found.__cause__ = error
+    return found
+
+
+def _report(error: MpgitError, arguments: Sequence[str]) -> int:
+    _show(error, as_json="--json" in arguments)
+    if "-v" in arguments or "--verbose" in arguments:
+        _show_cause(error)
+    return exit_code(error)
 
 
 def _show(error: MpgitError, *, as_json: bool) -> None:

@@ -34,7 +34,7 @@ def command() -> None:
 def associate(*, model: str, benchmark: str, common: app.Common) -> None:
     """Ask a benchmark to use MODEL; it is tested on the demo data first."""
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         proposal = ask_for_model(session, benchmark, model, common.engine, common.artefact_folders)
         common.submit(session, proposal)
 

@@ -45,22 +45,23 @@ def register(
     home = Home.from_environment()
     signer = keyring.signer(home.key(key_name), app.ask_passphrase)
     with common.session() as session:
-        session.refresh()
-        record = Participant(
-            kind="participant",
-            id=participant,
-            revision=1,
-            name=name,
-            contact=contact,
-            description=description,
-            keys=(first_key(key_name, signer),),
-        )
+        app.news(session)
+        with app.typed("participant"):
+            record = Participant(
+                kind="participant",
+                id=participant,
+                revision=1,
+                name=name,
+                contact=contact,
+                description=description,
+                keys=(first_key(key_name, signer),),
+            )
         proposal = workflow.register(session, record, signer)
         session.entry = session.entry.model_copy(
             update={"participant": participant, "key": key_name}
         )
-        common.submit(session, proposal)
-        home.save_registry(session.entry)
+        # Before it is sent: a client that dies in between must still know who it is.
+        common.submit(session, proposal, lambda: home.save_registry(session.entry))
 
 
 def _revocations(
@@ -111,7 +112,7 @@ def rotate(
     """Add a key, revoke keys, or both; signed by a key that is active now."""
     home = Home.from_environment()
     with common.session() as session:
-        session.refresh()
+        app.news(session)
         new = _new_key(home, new_key)
         proposal = workflow.rotate(
             session,
@@ -142,7 +143,13 @@ def recover(
     """
     home = Home.from_environment()
     with common.session() as session:
-        session.refresh()
+        app.news(session)
+        if session.entry.participant not in (None, participant):
+            raise InputError(
+                f"you are {session.entry.participant} here, not {participant}",
+                code="wrong-participant",
+                advice=f"{participant} runs this; administrators then approve the request",
+            )
         new = _new_key(home, new_key)
         session.entry = session.entry.model_copy(
             update={"participant": participant, "key": new[0] if new else session.entry.key}
@@ -154,8 +161,7 @@ def recover(
             new=new,
             revoked=_revocations(revoke, reason, doubted_from, session),
         )
-        common.submit(session, proposal)
-        home.save_registry(session.entry)
+        common.submit(session, proposal, lambda: home.save_registry(session.entry))
 
 
 def _columns(record: Participant) -> tuple[str, int, str]:

@@ -61,17 +61,20 @@ def init(
     """
     home = Home.from_environment()
     signer = keyring.signer(home.key(key_name), app.ask_passphrase)
-    person = Participant(
-        kind="participant",
-        id=participant,
-        revision=1,
-        name=participant_name,
-        keys=(workflow.first_key(key_name, signer),),
-    )
+    with app.typed("participant"):
+        person = Participant(
+            kind="participant",
+            id=participant,
+            revision=1,
+            name=participant_name,
+            keys=(workflow.first_key(key_name, signer),),
+        )
     root: dict[str, Any] = {"name": title, **policy}
     root |= {"description": description} if description else {}
+    _refuse_entry(name, url)
     common.confirm(f"Found the registry «{title}» at {url}?")
-    founded = workflow.found(home, name, url, root, person, signer, key_name)
+    with app.typed("registry"):
+        founded = workflow.found(home, name, url, root, person, signer, key_name)
     common.show(
         {"genesis": founded.entry.genesis, "commit": founded.commit, "url": url},
         f"founded {title}\ngenesis {founded.entry.genesis}",
@@ -79,6 +82,12 @@ def init(
     app.next_step(
         f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}"
     )
+
+
+def _refuse_entry(name: str, url: str, genesis: str = "0" * 64) -> None:
+    """Judged before anything is fetched or pushed: a typing error should cost nothing."""
+    with app.typed("registry"):
+        RegistryEntry(name=name, url=url, genesis=genesis)
 
 
 @command.command("add")
@@ -89,9 +98,9 @@ def init(
 def add(*, name: str, url: str, genesis: str | None, common: app.Common) -> None:
     """Join the registry at URL: fetch it, audit its whole history, remember it as NAME."""
     if genesis is not None:
-        # Judged before anything is fetched: a typing error should cost nothing.
-        RegistryEntry(name=name, url=url, genesis=genesis)
+        _refuse_entry(name, url, genesis)
     else:
+        _refuse_entry(name, url)
         common.confirm("Without --genesis you trust whatever stands at this address today. Go on?")
     with app.progress("auditing") as step:
         report = workflow.join(Home.from_environment(), name, url, genesis, step)
@@ -143,7 +152,7 @@ def sync(*, common: app.Common) -> int:
             "\n".join(
                 [f"{report.commits} new commits, {report.records} new records: accepted"]
                 + [f"sent {request.id}" for request in sent]
-                + [f"not sent: {p.slug}: {e.message}" for p, e in failed]
+                + [f"not sent: {p.slug}: {e.message}\n  next: {e.advice}" for p, e in failed]
             ),
         )
         return 1 if failed else 0
@@ -188,12 +197,10 @@ def rotate(
     if not chosen and not add_ids and not remove_ids:
         raise InputError("nothing would change", code="no-change", advice="see --help")
     with common.session() as session:
-        session.refresh()
-        proposal = workflow.next_root(
-            session,
-            session.signer(app.ask_passphrase),
-            add=add_ids,
-            remove=remove_ids,
-            changes=chosen,
-        )
+        app.news(session)
+        signer = session.signer(app.ask_passphrase)
+        with app.typed("root"):
+            proposal = workflow.next_root(
+                session, signer, add=add_ids, remove=remove_ids, changes=chosen
+            )
         common.submit(session, proposal)

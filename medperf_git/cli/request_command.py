@@ -10,10 +10,10 @@ import click
 
 from medperf_git.cli import app
 from medperf_git.cli.report_text import markdown, text
-from medperf_git.errors import GitError
+from medperf_git.errors import MpgitError
 from medperf_git.workflows import requests as workflow
+from medperf_git.workflows.propose import refusal
 from medperf_git.workflows.requests import Judged, judge_request
-from medperf_git.workflows.session import Session
 
 _CODES = {"complete": 0, "awaiting": 3}
 
@@ -23,26 +23,22 @@ def command() -> None:
     """Open requests: look, approve, merge."""
 
 
-def _news(session: Session) -> None:
-    """Fetches what is new; without network what is known is shown, and that is said."""
-    try:
-        session.refresh()
-    except GitError as error:
-        if error.code != "unreachable":
-            raise
-        app.tell(f"{error.message}; this is what was known last")
-
-
 @command.command("ls")
 @click.option("--all", "everything", is_flag=True, help="Also merged and closed ones.")
 @app.options(app.registry_option, app.json_option)
 def ls(*, everything: bool, common: app.Common) -> None:
     """List requests, and what each waits for."""
     with common.session() as session:
-        _news(session)
+        app.news(session)
         rows = []
         for request in session.forge.requests(ended=everything):
-            judged = judge_request(session, request) if request.state == "open" else None
+            judged = None
+            if request.state == "open":
+                try:
+                    judged = judge_request(session, request)
+                except MpgitError as error:
+                    # Anybody with access can push a branch: one that is damaged hides no other.
+                    app.tell(f"{request.id} can't be read: {error.message}")
             rows.append((request, judged))
         common.show(
             [
@@ -80,7 +76,7 @@ def ls(*, everything: bool, common: app.Common) -> None:
 def view(*, request: str, common: app.Common) -> int:
     """Show what a request adds, and the verdict on it."""
     with common.session() as session:
-        _news(session)
+        app.news(session)
         judged = judge_request(session, session.forge.request(request))
         data = judged.as_dict()
         added = workflow.added_records(session, judged)
@@ -117,7 +113,7 @@ def _verdict(judged: Judged) -> str:
 def check(*, request: str, as_markdown: bool, common: app.Common) -> int:
     """The verdict on merging a request now. Exit code 3: approvals are missing."""
     with common.session() as session:
-        _news(session)
+        app.news(session)
         judged = judge_request(session, session.forge.request(request))
         shown = markdown(judged.report) if as_markdown else _verdict(judged)
         common.show(judged.as_dict(), shown)
@@ -131,13 +127,17 @@ def approve(*, request: str, common: app.Common) -> None:
     """Sign what a request asks you to sign; you see all of it first."""
     with common.session() as session:
         session.refresh()
-        judged = judge_request(session, session.forge.request(request))
+        judged = judge_request(session, workflow.open_request(session, request))
+        if judged.conflict is not None:
+            raise judged.conflict
+        if judged.report.findings:
+            raise refusal(judged.report)
         for place, record in workflow.added_records(session, judged):
             click.echo(click.style(f"── {place.path}", bold=True), err=True)
             data = record.model_dump(mode="json", exclude_none=True)
             click.echo(app.block(data, "   "), err=True)
         common.confirm(f"Approve {request} as {session.participant}?")
-        judged = workflow.approve(session, request, session.signer(app.ask_passphrase))
+        judged = workflow.approve(session, request, session.signer(app.ask_passphrase), seen=judged)
         if common.then_merge and judged.report:
             commit = workflow.merge(session, request)
             common.show(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from medperf_git.cli import app
-from medperf_git.workflows.propose import propose
+from medperf_git.workflows.propose import propose, short_slug
 from medperf_git.workflows.submit import withdrawal
 
 
@@ -20,16 +20,15 @@ from medperf_git.workflows.submit import withdrawal
 def command(*, record: str, reason: str, common: app.Common) -> None:
     """Withdraw RECORD (a path, or kind/id, or kind/id@revision); nothing is deleted."""
     with common.session() as session:
-        session.refresh()
-        place, data = withdrawal(session, record, reason)
+        app.news(session)
+        with app.typed("withdrawal"):
+            place, data = withdrawal(session, record, reason)
         proposal = propose(
             place,
             data,
             identity=session.snapshot().identity,
             signatures={(session.participant, None): session.signer(app.ask_passphrase)},
             title=f"Withdraw {place.kind} {place.id} revision {place.revision}",
-            slug=f"withdraw-{place.kind}-{place.id.replace('/', '-')}-{place.revision}"[:64].strip(
-                "-"
-            ),
+            slug=short_slug(f"withdraw-{place.kind}-{place.id.replace('/', '-')}-{place.revision}"),
         )
         common.submit(session, proposal)

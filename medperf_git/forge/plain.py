@@ -80,9 +80,10 @@ class PlainForge:
         oid = self._mirror.find(f"{MIRROR}requests/{request_id}")
         if oid is not None:
             return Request(request_id, oid, "open", self._title(oid))
-        for request in self.requests(ended=True):
-            if request.id == request_id:
-                return request
+        ended = [r for r in self._merged() + self._closed() if r.id == request_id]
+        if ended:
+            # A slug can be used again: the last one is meant.
+            return max(ended, key=lambda request: self._mirror.commit(request.head).time)
         raise InputError(
             f"no request {request_id}", code="no-request", advice="`mpgit request ls` lists them"
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from medperf_git.atomic import write_bytes
 from medperf_git.errors import InputError
-from medperf_git.records.base import Part, Sha256, Slug
+from medperf_git.records.base import MAX_SLUG, SLUG, Part, Sha256, Slug
 
 
 class RegistryEntry(Part):
@@ -84,7 +85,17 @@ class Home:
         return self.config / "keys"
 
     def key(self, name: str) -> Path:
-        """A private key's file; its public half has `.pub` behind it."""
+        """A private key's file; its public half has `.pub` behind it.
+
+        Raises:
+            InputError: the name is none that a record can hold.
+        """
+        if not re.fullmatch(SLUG, name) or len(name) > MAX_SLUG:
+            raise InputError(
+                f"{name!r} is no name for a key",
+                code="bad-name",
+                advice="lowercase letters, digits and single hyphens, e.g. `laptop`",
+            )
         return self.keys / name
 
     @property
@@ -202,7 +213,17 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise InputError(f"damaged: {error}", code="damaged-file", place=str(path)) from error
+        raise damaged(path, str(error)) from error
     if not isinstance(data, dict):
-        raise InputError("damaged: not a mapping", code="damaged-file", place=str(path))
+        raise damaged(path, "not a mapping")
     return data
+
+
+def damaged(path: Path, why: str) -> InputError:
+    """The error for a file of the client's own that does not hold what it should."""
+    return InputError(
+        f"damaged: {why}",
+        code="damaged-file",
+        place=str(path),
+        advice=f"nothing was changed; to do without it: mv {path} {path}.damaged",
+    )

@@ -43,8 +43,9 @@ class SiteLimits(Part):
 class SiteRules(Part):
     """A site's own rules."""
 
-    engines: Annotated[tuple[Literal["docker", "sandbox"], ...], Field(min_length=1)] = (
+    engines: Annotated[tuple[Literal["docker", "podman", "sandbox"], ...], Field(min_length=1)] = (
         "docker",
+        "podman",
         "sandbox",
     )
     """Engines that may run containers."""
@@ -91,7 +92,10 @@ def load_site_rules(path: Path) -> SiteRules:
         return SiteRules()
     except OSError as error:
         raise InputError(
-            f"can't be read: {error.strerror}", code="site-rules", place=str(path)
+            f"can't be read: {error.strerror}",
+            code="site-rules",
+            place=str(path),
+            advice=f"see who owns it: ls -l {path}",
         ) from error
     try:
         return SiteRules.model_validate_json(json.dumps(read_mapping(payload, str(path))))

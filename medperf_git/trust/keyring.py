@@ -13,11 +13,12 @@ Example:
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -30,6 +31,8 @@ from medperf_git.trust.keys import ED25519, PublicKey
 
 AskPassphrase = Callable[[str], str | None]
 """Given the key's name, the passphrase, or None where nobody can be asked."""
+
+_OTHER_KEY: Final = "make a key of its own: `mpgit key create NAME`, or `ssh-keygen -t ed25519`"
 
 
 class Signer(Protocol):
@@ -174,18 +177,44 @@ def public_key(path: Path) -> PublicKey:
 def signer(path: Path, ask: AskPassphrase) -> Signer:
     """What signs with the key at `path`: the file itself, or an agent.
 
+    An agent signs where the private half is not here, or is locked and the agent has it.
+
     Raises:
         TrustError: missing, locked, or not an Ed25519 key.
     """
     public = public_key(path)
-    if not path.exists():
+    if not path.exists() or (_is_locked(_read(path)) and _agent_has(public)):
         return AgentSigner(public, _public_file(path))
     private = _load(path, ask)
     if private.public_key().public_bytes_raw() != public.point:
         raise TrustError(
-            f"{path.name} and {path.name}.pub are not one pair", code="key-pair", place=str(path)
+            f"{path.name} and {path.name}.pub are not one pair",
+            code="key-pair",
+            place=str(path),
+            advice=f"write the public half anew: ssh-keygen -y -f {path} > {_public_file(path)}",
         )
     return FileSigner(public, private)
+
+
+def _is_locked(payload: bytes) -> bool:
+    try:
+        serialization.load_ssh_private_key(payload, password=None)
+    except TypeError:  # cryptography's way to say: a passphrase is needed
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return False
+
+
+def _agent_has(public: PublicKey) -> bool:
+    if "SSH_AUTH_SOCK" not in os.environ:
+        return False
+    try:
+        done = subprocess.run(["ssh-add", "-L"], capture_output=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    held = (line.split()[:2] for line in done.stdout.decode("utf-8", "replace").splitlines())
+    return public.text.split() in held
 
 
 def _load(path: Path, ask: AskPassphrase) -> Ed25519PrivateKey:
@@ -200,13 +229,18 @@ def _load(path: Path, ask: AskPassphrase) -> Ed25519PrivateKey:
                 f"the key {path.name} is protected by a passphrase",
                 code="passphrase-needed",
                 place=str(path),
-                advice="run it in a terminal, or put the key into an agent: `ssh-add`",
+                advice=f"run it in a terminal, set MPGIT_PASSPHRASE, or: ssh-add {path}",
             ) from error
         private = _unlock(path, payload, passphrase)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise TrustError(f"not an OpenSSH private key: {error}", place=str(path)) from error
+        raise TrustError(
+            f"not an OpenSSH private key: {error}",
+            code="bad-key",
+            place=str(path),
+            advice=_OTHER_KEY,
+        ) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise TrustError("not an Ed25519 key", code="bad-key", place=str(path))
+        raise TrustError("not an Ed25519 key", code="bad-key", place=str(path), advice=_OTHER_KEY)
     return private
 
 
@@ -215,7 +249,10 @@ def _unlock(path: Path, payload: bytes, passphrase: str) -> object:
         return serialization.load_ssh_private_key(payload, password=passphrase.encode())
     except ValueError as error:
         raise TrustError(
-            "the passphrase is wrong", code="passphrase-wrong", place=str(path)
+            "the passphrase is wrong",
+            code="passphrase-wrong",
+            place=str(path),
+            advice="type it again, or set MPGIT_PASSPHRASE to the right one; nothing was signed",
         ) from error
 
 

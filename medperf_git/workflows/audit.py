@@ -17,6 +17,7 @@ from typing import Any
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Finding, Report
 from medperf_git.errors import RegistryError
+from medperf_git.store.paths import GENESIS
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree
 from medperf_git.vcs import EMPTY_TREE, Repository
@@ -146,6 +147,7 @@ def other_genesis(pinned: str, found: str) -> RegistryError:
     return RegistryError(
         f"this is another registry: its genesis is {found}, {pinned} is pinned",
         code="genesis",
+        place=GENESIS,
         advice="check the address, and the fingerprint that the administrators published",
     )
 

@@ -11,13 +11,17 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from medperf_git.atomic import lock
 from medperf_git.canonical.digest import FileDigest, fingerprint
 from medperf_git.errors import ExecutionError, InputError
-from medperf_git.records.base import Pin
+from medperf_git.records.base import OwnedId, Pin
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.codec import build
 from medperf_git.records.dataset import Dataset
@@ -32,8 +36,31 @@ from medperf_git.workflows.workplace import Prepared, Workplace, prepare
 
 
 def local_id(name: str, owner: str) -> str:
-    """A dataset's id: a bare name is this participant's own."""
-    return name if "/" in name else f"{owner}/{name}"
+    """A dataset's id: a bare name is this participant's own.
+
+    Raises:
+        InputError: it is no id.
+    """
+    found = name if "/" in name else f"{owner}/{name}"
+    try:
+        return TypeAdapter[str](OwnedId).validate_python(found)
+    except ValidationError as error:
+        raise InputError(
+            f"{name!r} is no name for a dataset",
+            code="bad-name",
+            advice="lowercase letters, digits and single hyphens, e.g. `opt-2024`",
+        ) from error
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Held while a dataset is prepared or run on: neither may happen under the other.
+
+    Raises:
+        InputError: `locked`: another process works on it.
+    """
+    with lock(folder / "in-use"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -94,23 +121,33 @@ def prepare_dataset(
         ExecutionError: a task failed.
         InputError: no such benchmark or folder.
     """
+    dataset = local_id(name, session.participant)
+    if dataset.split("/")[0] != session.participant:
+        raise InputError(
+            f"{dataset} would belong to another participant; you are {session.participant}",
+            code="wrong-participant",
+            advice=f"mpgit dataset prepare {dataset.split('/')[1]}",
+        )
     for folder in (data, labels):
         if not folder.is_dir():
-            raise InputError("no such folder", code="no-data", place=str(folder))
+            raise InputError(
+                "no such folder", code="no-data", place=str(folder), advice="name it with --data"
+            )
     snapshot = session.snapshot()
     pin = standing_pin(snapshot, "benchmark", benchmark)
     science = snapshot.resolve("benchmark", pin).record
     assert isinstance(science, Benchmark)  # noqa: S101 (the path's kind)
     mlcube = snapshot.resolve("mlcube", science.data_preparation).record
     assert isinstance(mlcube, MLCube)  # noqa: S101 (the path's kind)
-    dataset = local_id(name, session.participant)
     folder = session.home.dataset(session.entry.name, dataset)
-    prepared = prepare(place, mlcube, data, labels, folder, case_path=science.case_paths.statistics)
-    place.tell("fingerprint of the prepared data")
-    facts = _facts(dataset, prepared, science.data_preparation)
-    facts |= {"name": title, "benchmark": benchmark, "raw": [str(data), str(labels)]}
-    facts |= {} if description is None else {"description": description}
-    write_json(folder / "dataset.json", facts)
+    cases = science.case_paths.statistics
+    with one_at_a_time(folder):
+        prepared = prepare(place, mlcube, data, labels, folder, case_path=cases)
+        place.tell("fingerprint of the prepared data")
+        facts = _facts(dataset, prepared, science.data_preparation)
+        facts |= {"name": title, "benchmark": benchmark, "raw": [str(data), str(labels)]}
+        facts |= {} if description is None else {"description": description}
+        write_json(folder / "dataset.json", facts)
     return LocalDataset(dataset, folder, facts)
 
 

@@ -11,7 +11,8 @@ Example:
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -102,7 +103,8 @@ def complete(
     for field, target in _PINS.get(kind, {}).items():
         value = data.get(field, data["id"] if field == "benchmark" else None)
         if isinstance(value, str):
-            data[field] = resolve(target, value).model_dump()
+            named = value if "/" in value else f"{owner}/{value}"
+            data[field] = resolve(target, named).model_dump()
     return data
 
 
@@ -110,13 +112,25 @@ def record_from(draft: Draft, kind: str, data: dict[str, Any]) -> Record:
     """The validated record.
 
     Raises:
-        RecordError: naming the draft and the field.
+        InputError: naming the draft and the field.
+    """
+    with faults_of(draft):
+        return build(kind, data)
+
+
+@contextmanager
+def faults_of(draft: Draft) -> Iterator[None]:
+    """Says of a record that can't be built which draft and field are at fault.
+
+    Raises:
+        InputError: where a record could not be built.
     """
     try:
-        return build(kind, data)
+        yield
     except RecordError as error:
-        error.place = f"{draft.path}" + (f", {error.place}" if error.place else "")
-        raise
+        place = f"{draft.path}" + (f", {error.place}" if error.place else "")
+        message, advice = error.message, error.advice
+        raise InputError(message, code="bad-draft", place=place, advice=advice) from error
 
 
 def standing_pin(snapshot: Snapshot, kind: str, record_id: str) -> Pin:

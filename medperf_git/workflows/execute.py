@@ -30,7 +30,7 @@ from medperf_git.store.paths import Place, kind_folder
 from medperf_git.store.site_rules import SiteRules
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.workflows.compatibility import execution_record
-from medperf_git.workflows.datasets import LocalDataset, refuse_changed
+from medperf_git.workflows.datasets import LocalDataset, one_at_a_time, refuse_changed
 from medperf_git.workflows.drafts import standing_pin
 from medperf_git.workflows.session import Session
 from medperf_git.workflows.workplace import Workplace, measure
@@ -124,6 +124,7 @@ def _refuse_closed(snapshot: Snapshot, benchmark: str, rules: SiteRules) -> None
         raise InputError(
             f"this site's rules do not admit the benchmark {benchmark}",
             code="site-refuses",
+            place="site.yaml",
             advice="site.yaml, `benchmarks`, lists what may run here",
         )
     policy = snapshot.policy(benchmark)
@@ -206,16 +207,17 @@ def run(
     Raises:
         ExecutionError: the dataset changed since it was registered; or interrupted.
     """
-    refuse_changed(local, work.dataset.fingerprint.model_dump())
     outcomes = []
-    for number, candidate in enumerate(work.candidates, start=1):
-        begin(candidate.pin.id, number, len(work.candidates))
-        try:
-            outcomes.append(_run_one(session, place, work, local, candidate))
-        except MpgitError as error:
-            if error.code == "interrupted":
-                raise
-            outcomes.append(Outcome(candidate.pin.id, error, None, fresh=True))
+    with one_at_a_time(local.folder):
+        refuse_changed(local, work.dataset.fingerprint.model_dump())
+        for number, candidate in enumerate(work.candidates, start=1):
+            begin(candidate.pin.id, number, len(work.candidates))
+            try:
+                outcomes.append(_run_one(session, place, work, local, candidate))
+            except MpgitError as error:
+                if error.code == "interrupted":
+                    raise
+                outcomes.append(Outcome(candidate.pin.id, error, None, fresh=True))
     return outcomes
 
 
@@ -225,7 +227,10 @@ def _run_one(
     rules = session.site_rules()
     if not rules.admits_model(candidate.pin.id):
         raise ExecutionError(
-            f"this site's rules do not admit the model {candidate.pin.id}", code="site-refuses"
+            f"this site's rules do not admit the model {candidate.pin.id}",
+            code="site-refuses",
+            place=str(session.home.site_file),
+            advice="site.yaml, `models`, lists what may run here",
         )
     folder = execution_folder(session, work, candidate.pin)
     measured = measure(
@@ -240,9 +245,9 @@ def _run_one(
             "labels": work.dataset.fingerprint.labels,
         },
     )
-    _refuse_cases(measured.denominator, work, rules)
+    _refuse_cases(measured.denominator, work, rules, folder)
     kept = read_json(folder / "execution.json")
-    if kept is None or measured.fresh:
+    if kept is None or measured.fresh or _outdated(kept, work, candidate):
         kept = _kept(
             work,
             candidate,
@@ -254,13 +259,23 @@ def _run_one(
     return Outcome(candidate.pin.id, None, kept, fresh=measured.fresh)
 
 
-def _refuse_cases(denominator: Denominator, work: Plan, rules: SiteRules) -> None:
+def _outdated(kept: dict[str, Any], work: Plan, candidate: Candidate) -> bool:
+    """Whether it names associations that were withdrawn and granted anew since."""
+    now = {
+        "dataset_association": work.association.model_dump(),
+        "model_association": candidate.association and candidate.association.model_dump(),
+    }
+    return any(kept.get(name) != pin for name, pin in now.items())
+
+
+def _refuse_cases(denominator: Denominator, work: Plan, rules: SiteRules, folder: Path) -> None:
     if denominator.cases != work.dataset.cases:
         raise ExecutionError(
             f"the metrics account for {denominator.cases} cases, the dataset has "
             f"{work.dataset.cases}",
             code="cases-differ",
-            place="results.yaml",
+            place=f"{folder / 'results.yaml'}: {work.benchmark.case_paths.cases}",
+            advice="tell the benchmark's committee: its metrics MLCube loses cases",
         )
     if denominator.evaluated < rules.minimum_cases:
         raise ExecutionError(
@@ -268,6 +283,7 @@ def _refuse_cases(denominator: Denominator, work: Plan, rules: SiteRules) -> Non
             f"{rules.minimum_cases}",
             code="too-few-cases",
             place="site.yaml, minimum_cases",
+            advice="gather more cases; nothing of this model is kept for submitting",
         )
 
 

@@ -20,7 +20,13 @@ from medperf_git.records.codec import replace
 from medperf_git.records.participant import Key, Participant, Revocation
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.trust.keyring import Signer
-from medperf_git.workflows.propose import Proposal, next_revision, place_of, propose
+from medperf_git.workflows.propose import (
+    Proposal,
+    next_revision,
+    place_of,
+    propose,
+    short_slug,
+)
 from medperf_git.workflows.session import Session
 
 
@@ -149,7 +155,7 @@ def recover(
         identity=snapshot.identity,
         signatures=signatures,
         title=f"Recover {participant}",
-        slug=f"recover-{participant}-{record.revision}"[:64].strip("-"),
+        slug=short_slug(f"recover-{participant}-{record.revision}"),
     )
 
 

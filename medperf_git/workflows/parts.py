@@ -20,6 +20,7 @@ from medperf_git.workflows.compatibility import Parts, untested
 from medperf_git.workflows.drafts import (
     Draft,
     complete,
+    faults_of,
     read_draft,
     record_from,
     standing_pin,
@@ -110,4 +111,5 @@ def _benchmark(snapshot: Snapshot, text: str, draft: Draft | None, owner: str) -
 
     data: dict[str, Any] = complete(draft, "benchmark", snapshot, owner, pin_or_unknown)
     data.pop("compatibility_test", None)
-    return untested(data)
+    with faults_of(draft):
+        return untested(data)

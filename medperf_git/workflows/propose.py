@@ -13,8 +13,9 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.checks.check import check
@@ -25,10 +26,10 @@ from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import encode
 from medperf_git.records.namespace import namespace
 from medperf_git.store.change import write_files
-from medperf_git.store.home import read_json, write_json
+from medperf_git.store.home import damaged, read_json, write_json
 from medperf_git.store.paths import Place
 from medperf_git.store.snapshot import Snapshot
-from medperf_git.store.tree import OverlayTree
+from medperf_git.store.tree import GitTree, OverlayTree, read
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import identity_from_environment
 from medperf_git.workflows.session import Session
@@ -78,8 +79,20 @@ def pin_of(place: Place, record: Record) -> Pin:
 
 def slug_of(kind: str, record_id: str, revision: int) -> str:
     """A request's name for one record."""
-    slug = f"{kind}-{record_id.split('/', 1)[-1].replace('/', '-')}-{revision}"
-    return slug[-MAX_SLUG:].strip("-")
+    return short_slug(f"{kind}-{record_id.split('/', 1)[-1].replace('/', '-')}-{revision}")
+
+
+def short_slug(text: str, *, unlike: bytes = b"") -> str:
+    """A slug of at most 64 characters; what is cut off is told apart by a digest.
+
+    Args:
+        text: the wanted slug.
+        unlike: where given, the slug differs from the wanted one by these bytes' digest.
+    """
+    if len(text) <= MAX_SLUG and not unlike:
+        return text
+    mark = sha256_hex(unlike or text.encode())[:8]
+    return f"{text[: MAX_SLUG - 9].strip('-')}-{mark}"
 
 
 def propose(
@@ -142,9 +155,29 @@ def refusal(report: Report) -> JudgedInvalidError:
 # --- the outbox ----------------------------------------------------------------------------
 
 
+def _apart(proposal: Proposal) -> Proposal:
+    """The same proposal under a slug that no proposal of other records has."""
+    names = "\n".join(place.path for place in proposal.places).encode()
+    return replace(proposal, slug=short_slug(proposal.slug, unlike=names))
+
+
+def _outbox_file(session: Session, proposal: Proposal) -> Path:
+    """Where a proposal waits: beside others of the same slug, never in their stead."""
+    folder = session.home.outbox(session.entry.name)
+    places = [_place_parts(place) for place in proposal.places]
+    path = folder / f"{proposal.slug}.json"
+    if (read_json(path) or {"places": places}).get("places") == places:
+        return path
+    return folder / f"{_apart(proposal).slug}.json"
+
+
+def _place_parts(place: Place) -> list[Any]:
+    return [place.kind, place.id, place.revision, place.withdrawn]
+
+
 def keep(session: Session, proposal: Proposal) -> Path:
     """Puts a proposal into the outbox; returns its file."""
-    path = session.home.outbox(session.entry.name) / f"{proposal.slug}.json"
+    path = _outbox_file(session, proposal)
     write_json(
         path,
         {
@@ -153,7 +186,7 @@ def keep(session: Session, proposal: Proposal) -> Path:
             "files": {
                 name: base64.b64encode(payload).decode() for name, payload in proposal.files.items()
             },
-            "places": [[p.kind, p.id, p.revision, p.withdrawn] for p in proposal.places],
+            "places": [_place_parts(place) for place in proposal.places],
         },
     )
     return path
@@ -174,18 +207,13 @@ def waiting(session: Session) -> list[Proposal]:
             places = tuple(Place(*parts) for parts in data["places"])
             found.append(Proposal(data["slug"], data["title"], files, places))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"damaged: {error}",
-                code="damaged-file",
-                place=str(path),
-                advice="move the file away and submit again",
-            ) from error
+            raise damaged(path, f"{type(error).__name__} {error}") from error
     return found
 
 
 def discard(session: Session, proposal: Proposal) -> None:
     """Takes a proposal out of the outbox."""
-    (session.home.outbox(session.entry.name) / f"{proposal.slug}.json").unlink(missing_ok=True)
+    _outbox_file(session, proposal).unlink(missing_ok=True)
 
 
 def send(session: Session, proposal: Proposal) -> Request:
@@ -194,7 +222,8 @@ def send(session: Session, proposal: Proposal) -> Request:
     Raises:
         GitError: out of reach; the proposal waits in the outbox.
         JudgedInvalidError: refused on the newest main.
-        InputError: a request of this name is open.
+        InputError: a request with another version of these records is open, or they are
+            merged already.
     """
     keep(session, proposal)
     try:
@@ -203,17 +232,45 @@ def send(session: Session, proposal: Proposal) -> Request:
         error.advice = "nothing is lost: it waits in the outbox; `mpgit registry sync` sends it"
         raise
     try:
-        judge(session, proposal)
+        report = judge(session, proposal)
     except JudgedInvalidError:
         # Signed for a main that moved on: it can never become valid, so it must not wait.
         discard(session, proposal)
         raise
+    if not report.records:
+        discard(session, proposal)
+        raise InputError(
+            f"main holds all of it already: {proposal.title}",
+            code="already-merged",
+            place=proposal.slug,
+            advice="nothing more is to be done",
+        )
     base = session.main
     tree = write_files(session.mirror, session.mirror.commit(base).tree, proposal.files)
     commit = session.mirror.write_commit(tree, [base], proposal.title, identity_from_environment())
-    request = session.forge.open(f"{session.participant}/{proposal.slug}", commit)
+    request = _open(session, proposal, commit)
     discard(session, proposal)
     return request
+
+
+def _open(session: Session, proposal: Proposal, commit: str) -> Request:
+    """Opens the request; the one that is open already where it brings the same files."""
+    name = f"{session.participant}/{proposal.slug}"
+    try:
+        return session.forge.open(name, commit)
+    except InputError as error:
+        if error.code != "request-exists":
+            raise
+        session.refresh()
+        request = session.forge.request(name)
+        tree = GitTree(session.mirror, session.mirror.commit(request.head).tree)
+        if all(read(tree, path) == payload for path, payload in proposal.files.items()):
+            # A client that died between sending and noting it: it is sent.
+            return request
+        if any(read(tree, place.path) is not None for place in proposal.places):
+            raise
+        # Another request that merely has the same name.
+        return session.forge.open(f"{session.participant}/{_apart(proposal).slug}", commit)
 
 
 def clear_scratch(path: Path) -> None:

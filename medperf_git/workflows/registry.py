@@ -8,11 +8,12 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from medperf_git.checks.check import check
-from medperf_git.errors import InputError, MpgitError, RegistryError
+from medperf_git.errors import InputError, MpgitError, RegistryError, TrustError
 from medperf_git.forge.base import Request
 from medperf_git.forge.plain import PlainForge
 from medperf_git.records.codec import replace
@@ -25,6 +26,7 @@ from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.paths import Place
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import MemoryTree
+from medperf_git.trust import keyring
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import EMPTY_TREE, Repository, identity_from_environment
 from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
@@ -188,13 +190,36 @@ def join(home: Home, name: str, url: str, genesis: str | None, progress: Progres
         report = session.accept(progress)
         if not report.accepted:
             raise refused(report)
-        home.save_registry(session.entry)
+        home.save_registry(_with_who(home, session.entry, session.snapshot()))
     except MpgitError:
         clear_scratch(home.mirror(name))
         raise
     finally:
         mirror.close()
     return report
+
+
+def _with_who(home: Home, entry: RegistryEntry, snapshot: Snapshot) -> RegistryEntry:
+    """The entry with who this client is there: whose active key is on this machine, if any is.
+
+    A second machine, a lost mirror or an `init` that was interrupted after it had sent the
+    genesis need nothing more than `add`.
+    """
+    here: dict[str, str] = {}
+    for name in keyring.names(home.keys):
+        with suppress(TrustError, InputError):
+            here.setdefault(keyring.public_key(home.key(name)).text, name)
+    for place in snapshot.standing_places("participant") if here else ():
+        record = snapshot.participant(place.id)
+        for key in record.active_keys if record else ():
+            if key.public_key in here:
+                who = {"participant": place.id, "key": here[key.public_key]}
+                return entry.model_copy(update=who)
+    for known in home.configuration().registries:
+        if (known.name, known.genesis) == (entry.name, entry.genesis):
+            # Asked to be registered, and not yet approved.
+            return entry.model_copy(update={"participant": known.participant, "key": known.key})
+    return entry
 
 
 def send_waiting(session: Session) -> tuple[list[Request], list[tuple[Proposal, MpgitError]]]:
@@ -205,7 +230,8 @@ def send_waiting(session: Session) -> tuple[list[Request], list[tuple[Proposal, 
         try:
             sent.append(send(session, proposal))
         except MpgitError as error:
-            failed.append((proposal, error))
+            if error.code != "already-merged":
+                failed.append((proposal, error))
     return sent, failed
 
 
@@ -247,6 +273,8 @@ def next_root(
         pins.append(snapshot.load(place).pin)
     revision = next_revision(snapshot, "root", "root")
     record = replace(root, **{**changes, "revision": revision, "administrators": tuple(pins)})
+    if replace(record, revision=root.revision) == root:
+        raise InputError("nothing would change", code="no-change", place=f"root {root.revision}")
     return propose(
         place_of("root", record),
         record,

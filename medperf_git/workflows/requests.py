@@ -16,7 +16,7 @@ from typing import Any, Final
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
 from medperf_git.errors import AwaitingError, InputError, RaceError, RegistryError
-from medperf_git.forge.base import Request
+from medperf_git.forge.base import Request, State
 from medperf_git.forge.plain import TRAILER
 from medperf_git.records.base import Record
 from medperf_git.store.change import merge_trees, write_files
@@ -92,7 +92,12 @@ def changed_paths(session: Session, judged: Judged) -> list[str]:
     return [change.path for change in difference(*pair)]
 
 
-def _open_request(session: Session, request_id: str) -> Request:
+def open_request(session: Session, request_id: str) -> Request:
+    """The open request of that id.
+
+    Raises:
+        InputError: there is none, or it was closed.
+    """
     request = session.forge.request(request_id)
     if request.state != "open":
         raise InputError(
@@ -104,22 +109,37 @@ def _open_request(session: Session, request_id: str) -> Request:
     return request
 
 
-def approve(session: Session, request_id: str, signer: Signer) -> Judged:
+def approve(
+    session: Session, request_id: str, signer: Signer, *, seen: Judged | None = None
+) -> Judged:
     """Signs everything in a request that asks for this participant's signature.
+
+    Args:
+        session: the registry.
+        request_id: which.
+        signer: this participant's key.
+        seen: what the person was shown; nothing else is signed.
 
     Raises:
         JudgedInvalidError: a rule refuses the request; nothing was signed.
-        InputError: nothing in it asks for this signature.
+        InputError: nothing in it asks for this signature, or it is not what was seen.
         RaceError: others kept adding to it.
     """
     for _ in range(MAX_TRIES):
         session.refresh()
-        request = _open_request(session, request_id)
+        request = open_request(session, request_id)
         judged = judge_request(session, request)
         if judged.conflict is not None:
             raise judged.conflict
         if judged.report.findings:
             raise refusal(judged.report)
+        if seen is not None and _digests(session, judged) != _digests(session, seen):
+            raise InputError(
+                f"the request {request_id} was changed while you looked at it; nothing was signed",
+                code="request-changed",
+                place=request_id,
+                advice=f"look again: mpgit request view {request_id}",
+            )
         files = _signatures(session, judged, signer)
         tree = write_files(session.mirror, session.mirror.commit(request.head).tree, files)
         commit = session.mirror.write_commit(
@@ -134,6 +154,13 @@ def approve(session: Session, request_id: str, signer: Signer) -> Judged:
             continue
         return judge_request(session, request)
     raise _busy(request_id)
+
+
+def _digests(session: Session, judged: Judged) -> dict[str, str]:
+    """What a request would add: the digest of each record by path."""
+    head = Snapshot(GitTree(session.mirror, judged.tree))
+    places = (status.place for status in judged.report.records)
+    return {place.path: head.load(place).sha256 for place in places}
 
 
 def _signatures(session: Session, judged: Judged, signer: Signer) -> dict[str, bytes]:
@@ -172,7 +199,7 @@ def merge(session: Session, request_id: str) -> str:
     """
     for _ in range(MAX_TRIES):
         session.refresh()
-        request = _open_request(session, request_id)
+        request = open_request(session, request_id)
         judged = judge_request(session, request)
         _refuse_unready(judged)
         commit = session.mirror.write_commit(
@@ -222,7 +249,7 @@ def close(session: Session, request_id: str, verb: str, reason: str) -> Request:
     """
     for _ in range(MAX_TRIES):
         session.refresh()
-        request = _open_request(session, request_id)
+        request = open_request(session, request_id)
         if verb == "Withdraw" and request.participant != session.participant:
             raise InputError(
                 f"{request.participant} opened it, not {session.participant}",
@@ -238,8 +265,9 @@ def close(session: Session, request_id: str, verb: str, reason: str) -> Request:
             session.forge.close(request, commit)
         except RaceError:
             continue
-        session.forge.fetch()
-        return session.forge.request(request_id)
+        session.refresh()
+        state: State = "withdrawn" if verb == "Withdraw" else "rejected"
+        return Request(request.id, commit, state, request.title, line)
     raise _busy(request_id)
 
 

@@ -17,7 +17,14 @@ from medperf_git.records.codec import build, dump
 from medperf_git.records.result import Result
 from medperf_git.store.home import read_json
 from medperf_git.trust.keyring import Signer
-from medperf_git.workflows.propose import Proposal, next_revision, place_of, propose, waiting
+from medperf_git.workflows.propose import (
+    Proposal,
+    next_revision,
+    place_of,
+    propose,
+    short_slug,
+    waiting,
+)
 from medperf_git.workflows.session import Session
 
 
@@ -115,4 +122,4 @@ def _slug(first: Mapping[str, Any], proposals: list[Proposal]) -> str:
     benchmark = first["benchmark"]["id"].split("/")[1]
     dataset = first["dataset"]["id"].split("/")[1]
     newest = max(place.revision for p in proposals for place in p.places)
-    return f"results-{benchmark}-{dataset}-{newest}"[-64:].strip("-")
+    return short_slug(f"results-{benchmark}-{dataset}-{newest}")

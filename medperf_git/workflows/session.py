@@ -10,18 +10,21 @@ Example:
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from medperf_git.atomic import lock
-from medperf_git.errors import InputError, RegistryError
+from medperf_git.errors import InputError, RegistryError, TrustError
 from medperf_git.forge.base import Forge
-from medperf_git.forge.plain import PlainForge
+from medperf_git.forge.plain import MIRROR, PlainForge
+from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.site_rules import SiteRules, load_site_rules
 from medperf_git.store.snapshot import Snapshot
+from medperf_git.trust import keyring
 from medperf_git.trust.keyring import AskPassphrase, Signer, signer
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import AuditReport, Progress, audit, snapshot_at
@@ -90,7 +93,36 @@ class Session:
                 code="no-key",
                 advice="mpgit key create, then mpgit participant register",
             )
-        return signer(self.home.key(self.entry.key), ask)
+        return signer(self.home.key(self._active_key(self.entry.key)), ask)
+
+    def _active_key(self, chosen: str) -> str:
+        """The chosen key, or another one here that the registry knows as active.
+
+        After a rotation the new key signs from the moment that the change is merged.
+        """
+        record = self._participant_record()
+        if record is None:
+            return chosen
+        active = {key.public_key for key in record.active_keys}
+        others = [name for name in keyring.names(self.home.keys) if name != chosen]
+        for name in (chosen, *others):
+            with suppress(TrustError, InputError):
+                if keyring.public_key(self.home.key(name)).text in active:
+                    return name
+        return chosen
+
+    def _participant_record(self) -> Participant | None:
+        if self.entry.participant is None or self.mirror.find(CHECKED) is None:
+            return None
+        return self.snapshot().participant(self.entry.participant)
+
+    def resolve(self, revision: str) -> str:
+        """The commit that a person names: by its id, or by a branch of the host.
+
+        Raises:
+            GitError: it names none.
+        """
+        return self.mirror.find(f"{MIRROR}{revision}") or self.mirror.resolve(revision)
 
     def site_rules(self) -> SiteRules:
         """This site's own rules.
@@ -191,6 +223,9 @@ def create_mirror(home: Home, name: str) -> Repository:
         InputError: there is one already.
     """
     path = home.mirror(name)
+    if name not in [entry.name for entry in home.configuration().registries]:
+        # What an `init` or `add` left that was killed: nothing refers to it.
+        shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         raise InputError(
             f"a registry named {name} is known already",

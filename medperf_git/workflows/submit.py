@@ -25,7 +25,7 @@ from medperf_git.store.paths import Place, SignaturePlace, locate
 from medperf_git.store.snapshot import Loaded, Snapshot
 from medperf_git.trust.keyring import Signer
 from medperf_git.workflows.compatibility import Parts, registered_parts, untested
-from medperf_git.workflows.drafts import Draft, complete, record_from, standing_pin
+from medperf_git.workflows.drafts import Draft, complete, faults_of, record_from, standing_pin
 from medperf_git.workflows.propose import Proposal, next_revision, place_of, propose
 from medperf_git.workflows.session import Session
 
@@ -52,8 +52,33 @@ def container_record(session: Session, kind: str, draft: Draft) -> Record:
     Raises:
         InputError, RecordError: the draft is not usable.
     """
-    data = complete(draft, kind, session.snapshot(), session.participant)
-    return record_from(draft, kind, data)
+    snapshot = session.snapshot()
+    data = complete(draft, kind, snapshot, session.participant)
+    record = record_from(draft, kind, data)
+    refuse_unchanged(snapshot, kind, record)
+    return record
+
+
+def refuse_unchanged(snapshot: Snapshot, kind: str, record: Record) -> None:
+    """Raises where a new revision would say what the standing one says.
+
+    A benchmark's compatibility test is left aside: running it again is no change.
+
+    Raises:
+        InputError: nothing would change.
+    """
+    place = snapshot.standing(kind, record.record_id)
+    if place is None:
+        return
+    aside = {"revision", "compatibility_test"}
+    now, new = (r.model_dump(exclude=aside) for r in (snapshot.load(place).record, record))
+    if now == new:
+        raise InputError(
+            f"{kind} {record.record_id} revision {place.revision} says just this already",
+            code="no-change",
+            place=place.path,
+            advice="change the draft; a new revision needs new associations",
+        )
 
 
 def tested_benchmark(session: Session, draft: Draft, test: Tester) -> Benchmark:
@@ -67,7 +92,9 @@ def tested_benchmark(session: Session, draft: Draft, test: Tester) -> Benchmark:
     data = complete(draft, "benchmark", snapshot, session.participant)
     if "compatibility_test" in data:
         raise draft.error("compatibility_test", "is filled in by submitting", "remove it")
-    benchmark = untested(data)
+    with faults_of(draft):
+        benchmark = untested(data)
+    refuse_unchanged(snapshot, "benchmark", benchmark)
     model = snapshot.resolve("model", benchmark.reference_model).record
     assert isinstance(model, Model)  # noqa: S101 (the path's kind)
     outcome = test(registered_parts(snapshot, benchmark, model))

@@ -30,7 +30,7 @@ from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.engine import Engine, Job
 from medperf_git.runtime.engines import find_engine
-from medperf_git.runtime.files import digest_tree
+from medperf_git.runtime.files import digest_file, digest_tree
 from medperf_git.runtime.journal import Journal
 from medperf_git.runtime.limits import Cap, combine
 from medperf_git.runtime.materials import materialise, parameters_yaml
@@ -57,7 +57,7 @@ class Workplace:
     artefacts: ArtefactStore
     cap: Cap = field(default_factory=Cap)
     engine_name: str | None = None
-    allowed: Sequence[str] = ("docker", "sandbox")
+    allowed: Sequence[str] = ("docker", "podman", "sandbox")
     tell: Tell = lambda _text: None
     _engine: Engine | None = None
 
@@ -201,21 +201,36 @@ def prepare(
         ("statistics", prepared | metadata, {"output_path": statistics}),
     )
     steps: list[Step] = []
+    fresh = False
     with Journal(folder) as journal:
         for task, task_inputs, outputs in stages:
             done = journal.finished(task, inputs)
-            if done is None or not all(p.exists() for p in outputs.values() if p in needed(out)):
+            if fresh or done is None or done.get("outputs") != digest_outputs(outputs):
                 step = place.run(mlcube, task, task_inputs, outputs, folder)
-                done = {"step": step.model_dump(mode="json", exclude_none=True)}
+                done = {
+                    "step": step.model_dump(mode="json", exclude_none=True),
+                    "outputs": digest_outputs(outputs),
+                }
                 journal.record(task, inputs, done)
+                fresh = True
             steps.append(_step(done["step"]))
     numbers, cases = read_statistics(statistics, case_path)
     return Prepared(out["data"], out["labels"], numbers, cases, tuple(steps))
 
 
-def needed(out: Mapping[str, Path]) -> set[Path]:
-    """The outputs without which a finished stage is worth nothing."""
-    return {out["data"], out["labels"]}
+def digest_outputs(outputs: Mapping[str, Path]) -> dict[str, str]:
+    """What a stage left, by volume: a stage whose outputs are not what it wrote runs again.
+
+    Raises:
+        ArtefactError: something in them is no plain file.
+    """
+    found = {}
+    for name, path in outputs.items():
+        if path.is_dir():
+            found[name] = fingerprint(digest_tree(path))
+        elif path.exists():
+            found[name] = digest_file(path)
+    return found
 
 
 def _step(data: Mapping[str, Any]) -> Step:
@@ -293,10 +308,11 @@ def measure(
     with Journal(folder) as journal:
         for task, container, key, task_inputs, outputs in stages:
             done = journal.finished(task, key)
-            if fresh or done is None or not outputs["output_path"].exists():
+            if fresh or done is None or done.get("outputs") != digest_outputs(outputs):
                 step = place.run(container, task, task_inputs, outputs, folder)
                 done = {
                     "step": step.model_dump(mode="json", exclude_none=True),
+                    "outputs": digest_outputs(outputs),
                     "engine": engine.model_dump(mode="json"),
                 }
                 journal.record(task, key, done)

@@ -14,6 +14,7 @@ from medperf_git.records.codec import dump
 from medperf_git.store.paths import GENESIS, Place
 from medperf_git.store.tree import GitTree, MemoryTree, Tree
 from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from tests.support.in_git import write_files
 from tests.support.simulator import (
     BENCHMARK,
     BENCHMARK_SIGNERS,
@@ -30,11 +31,10 @@ from tests.support.simulator import (
     full_registry,
     key_entry,
     participant_record,
+    passing_test,
     place_of,
     spell,
-    write_files,
 )
-from tests.support.simulator import test_of as passing_test
 
 EXECUTABLE: Final = 0o100755
 LINK: Final = 0o120000

@@ -15,6 +15,7 @@ from medperf_git.store.paths import GENESIS, Place, SignaturePlace
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree, MemoryTree
 from medperf_git.vcs import FILE_MODE, Repository
+from tests.support.in_git import export
 from tests.support.simulator import (
     BENCHMARK,
     BENCHMARK_SIGNERS,
@@ -22,7 +23,6 @@ from tests.support.simulator import (
     PEOPLE,
     RESULT,
     digest,
-    export,
     full_registry,
     key_entry,
     participant_record,

@@ -23,7 +23,8 @@ from medperf_git.store.tree import (
     walk,
 )
 from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
-from tests.support.simulator import full_registry, write_files
+from tests.support.in_git import write_files
+from tests.support.simulator import full_registry
 
 MODES = (FILE_MODE, 0o100755, 0o120000)
 Modes = dict[str, tuple[int, bytes]]

@@ -13,24 +13,19 @@ Example::
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from medperf_git.atomic import lock
+from tools import demo_images
 
-BASE_TAG: Final = "preterm-base:1"
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_MAKE_BASE: Final = _ROOT / "examples" / "preterm" / "make_base.py"
 _PACKAGES: Final = {
     "dockerd": "docker.io",
     "docker": "docker.io",
@@ -101,50 +96,9 @@ def ensure_registry() -> str:
     """`host:port` of a registry of our own, empty at first, gone when this process ends."""
     ensure_docker()
     _ensure_programs("docker-registry")
-    folder = Path(tempfile.mkdtemp(prefix="mpgit-registry-"))
-    address = f"127.0.0.1:{_free_port()}"
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\n"
-        "log: {level: error, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: {address}}}\n"
-    )
-    log = (folder / "log").open("wb")
-    with log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    atexit.register(_end, process, folder)
-    _wait(lambda: _serves(address), f"docker-registry does not start, see {log.name}")
-    return address
-
-
-def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    process.terminate()
-    process.wait(10)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _serves(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/v2/", timeout=2):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return False
-    except OSError:
-        return False
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(demo_images.registry())
 
 
 @cache
@@ -152,14 +106,15 @@ def ensure_base_image() -> str:
     """The tag of an image with Python and the scientific packages; minutes the first time."""
     ensure_docker()
     _ensure_programs("mmdebstrap")
-    spec = importlib.util.spec_from_file_location("mpgit_make_base", _MAKE_BASE)
-    if spec is None or spec.loader is None:
-        raise RuntimeError(f"{_MAKE_BASE} is missing")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     with lock(_LOCKS / "base-image", wait_seconds=1800):
-        tag: str = module.make_base(BASE_TAG)
-    return tag
+        return demo_images.make_base()
+
+
+@cache
+def example_images() -> dict[str, str]:
+    """The references of the preterm example's images, by MLCube, in a registry of our own."""
+    ensure_base_image()
+    return demo_images.build(ensure_registry())
 
 
 def build_image(context: Path, tag: str) -> str:

@@ -1,9 +1,9 @@
-"""A registry simulator: real keys, real signatures, real checks, held in memory or in Git.
+"""A registry simulator: real keys, real signatures, real checks, held in memory.
 
 In the spirit of python-tuf's RepositorySimulator: nothing is mocked. ``Simulator`` holds one
 tree; constructors make a valid record of every kind out of what stands in it, `sign` makes the
 files of a request, `check` judges them and `merge` takes them over only if they are complete.
-Keys are derived from names, so that every run makes the same bytes.
+Keys are derived from names, so that every run makes the same bytes. ``in_git`` writes it out.
 
 Example:
     >>> registry = full_registry()
@@ -29,16 +29,16 @@ from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import build, dump, encode
-from medperf_git.records.container import CONTRACT, ROLE_TASKS
 from medperf_git.records.namespace import namespace as namespace_of
 from medperf_git.records.schema import schema_file
 from medperf_git.records.withdrawal import Withdrawal
-from medperf_git.store.paths import GENESIS, Place, SignaturePlace, locate
+from medperf_git.store.paths import GENESIS, Place
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import MemoryTree
 from medperf_git.trust import sshsig
 from medperf_git.trust.keys import ED25519, PublicKey
-from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import FILE_MODE
+from tests.support.parts import container, execution
 
 Files = dict[str, bytes]
 """Added files by path: what a request brings."""
@@ -56,18 +56,6 @@ PEOPLE: Final = (*ADMINISTRATORS, *COMMITTEE, "chair", "maker", "ky", "ms")
 """Everybody who is registered in `full_registry`; each has one key, named `first`."""
 
 CASES: Final = 211
-_ISOLATION: Final[dict[str, Any]] = {
-    "network": "none",
-    "capabilities": "none",
-    "new_privileges": False,
-    "root": "read-only",
-    "inputs": "read-only",
-    "user": "1000:1000",
-    **{
-        limit: {"value": 4.0, "enforced_by": "cgroup"}
-        for limit in ("memory_mb", "processes", "cpus", "seconds", "output_mb")
-    },
-}
 
 
 def digest(text: str) -> str:
@@ -115,42 +103,15 @@ def participant_record(person: str, *keys: Mapping[str, Any], **changes: Any) ->
     return build("participant", {**data, "keys": list(keys) or [key_entry(person)], **changes})
 
 
-def test_of(model_image: str) -> dict[str, Any]:
+def passing_test(model_image: str) -> dict[str, Any]:
     """A passing compatibility test of the model with this image."""
-    steps = [
-        {"task": task, "image_type": "reference", "image": image, "isolation": _ISOLATION}
-        for task, image in (("infer", model_image), ("evaluate", digest(METRICS)))
-    ]
     return {
         "demo_data": digest("demo"),
         "model": model_image,
         "metrics": [{"id": "auroc", "value": 0.7, "low": 0.6, "high": 0.8, "n": 40}],
         "denominator": {"cases": 40, "evaluated": 40, "failed": 0, "excluded": 0},
-        "execution": _execution(steps),
+        "execution": execution(model_image, digest(METRICS)),
     }
-
-
-def _execution(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "client": {"name": "mpgit", "version": "0"},
-        "engine": {"name": "sandbox", "version": "0"},
-        "registry_commit": "a" * 40,
-        "finished": "2026-01-31",
-        "steps": [{"seconds": 1.0, **step} for step in steps],
-    }
-
-
-def _container(record_id: str, role: str) -> dict[str, Any]:
-    tasks = {}
-    for name in ROLE_TASKS[role]:
-        contract = CONTRACT[name]
-        tasks[name] = {
-            "command": ["run", name],
-            "input_volumes": {v: {"mount_path": f"/in/{v}"} for v in contract.required_inputs},
-            "output_volumes": {v: {"mount_path": f"/out/{v}"} for v in contract.required_outputs},
-        }
-    image = f"registry.example/{record_id}@sha256:{digest(record_id)}"
-    return {"image": {"type": "reference", "reference": image}, "tasks": tasks}
 
 
 class Simulator:
@@ -283,12 +244,12 @@ class Simulator:
 
     def mlcube(self, record_id: str, role: str, **changes: Any) -> Record:
         """A data-preparation or metrics MLCube's next revision."""
-        data = {"name": record_id, "role": role, **_container(record_id, role)}
+        data = {"name": record_id, "role": role, **container(record_id, role, digest(record_id))}
         return self._make("mlcube", record_id, {**data, **changes})
 
     def model(self, record_id: str = MODEL, **changes: Any) -> Record:
         """A model's next revision."""
-        data = {"name": record_id, **_container(record_id, "model")}
+        data = {"name": record_id, **container(record_id, "model", digest(record_id))}
         return self._make("model", record_id, {**data, **changes})
 
     def dataset(self, record_id: str = DATASET, **changes: Any) -> Record:
@@ -319,7 +280,7 @@ class Simulator:
             "reference_model": self.pin("model", REFERENCE_MODEL),
             "demo_data": {"sha256": digest("demo"), "size": 99, "files": 3},
             "committee": {"members": list(COMMITTEE), "threshold": 2},
-            "compatibility_test": test_of(digest(REFERENCE_MODEL)),
+            "compatibility_test": passing_test(digest(REFERENCE_MODEL)),
         }
         return self._make("benchmark", record_id, {**data, **changes})
 
@@ -335,7 +296,7 @@ class Simulator:
         data = {
             "benchmark": self.pin("benchmark", benchmark),
             "model": self.pin("model", model),
-            "compatibility_test": test_of(digest(model)),
+            "compatibility_test": passing_test(digest(model)),
         }
         return self._make("model-association", f"{benchmark}/{model}", {**data, **changes})
 
@@ -353,10 +314,6 @@ class Simulator:
         self, dataset: str = DATASET, model: str = MODEL, benchmark: str = BENCHMARK, **changes: Any
     ) -> Record:
         """The next revision of a result; the reference model gets no association."""
-        steps = [
-            {"task": task, "image_type": "reference", "image": image, "isolation": _ISOLATION}
-            for task, image in (("infer", digest(model)), ("evaluate", digest(METRICS)))
-        ]
         data: dict[str, Any] = {
             "benchmark": self.pin("benchmark", benchmark),
             "dataset": self.pin("dataset", dataset),
@@ -364,7 +321,7 @@ class Simulator:
             "dataset_association": self.pin("dataset-association", f"{benchmark}/{dataset}"),
             "metrics": [{"id": "auroc", "value": 0.75, "low": 0.7, "high": 0.8, "n": 200}],
             "denominator": {"cases": CASES, "evaluated": 200, "failed": 1, "excluded": 10},
-            "execution": _execution(steps),
+            "execution": execution(digest(model), digest(METRICS)),
         }
         if model != REFERENCE_MODEL:
             association = f"{benchmark}/{model}"
@@ -420,38 +377,3 @@ def begun_registry(**root: Any) -> Simulator:
         if person not in ADMINISTRATORS:
             registry.merge(registry.sign(participant_record(person), by=[person, "ada"]))
     return registry
-
-
-# --- Git -----------------------------------------------------------------------------------
-
-
-def write_files(repository: Repository, files: Mapping[str, tuple[int, bytes]]) -> str:
-    """Writes a whole tree of (mode, bytes) by path; returns the tree's id."""
-    here: list[TreeEntry] = []
-    below: dict[str, dict[str, tuple[int, bytes]]] = {}
-    for path, (mode, payload) in files.items():
-        name, _, rest = path.partition("/")
-        if rest:
-            below.setdefault(name, {})[rest] = (mode, payload)
-        else:
-            here.append(TreeEntry(name, mode, repository.write_blob(payload)))
-    here += [TreeEntry(n, TREE_MODE, write_files(repository, inner)) for n, inner in below.items()]
-    return repository.write_tree(here)
-
-
-def export(registry: Simulator, repository: Repository, ref: str = "refs/heads/main") -> list[str]:
-    """Writes a registry's history, one commit a merge; returns the commits, oldest first."""
-    commits: list[str] = []
-    for number, tree in enumerate(registry.history):
-        oid = write_files(repository, dict(tree.files))
-        author = ("simulator", "simulator@example")
-        commits.append(repository.write_commit(oid, commits[-1:], f"Merge {number}", author))
-    if commits:
-        repository.set_ref(ref, commits[-1])
-    return commits
-
-
-def signatures_in(files: Mapping[str, bytes]) -> list[SignaturePlace]:
-    """The signatures among added files."""
-    places = (locate(path) for path in sorted(files))
-    return [place for place in places if isinstance(place, SignaturePlace)]

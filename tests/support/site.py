@@ -35,7 +35,7 @@ from medperf_git.records.codec import build
 from medperf_git.records.execution import CompatibilityTest
 from medperf_git.store.home import Home
 from medperf_git.store.snapshot import Snapshot
-from medperf_git.trust.keyring import signer
+from medperf_git.trust.keyring import Signer, signer
 from medperf_git.vcs import Repository
 from medperf_git.workflows.drafts import complete, read_draft, record_from
 from medperf_git.workflows.propose import Proposal, pin_of, place_of, propose, send
@@ -131,8 +131,8 @@ _MODEL = """
     import csv, json, pathlib, sys, time
     V = pathlib.Path("/mlcommons/volumes")
     predictions = V / "predictions"
-    settings = json.loads((V / "parameters" / "parameters_file.yaml").read_text().split("\\n")[0]
-                          .partition(": ")[2].strip("'").replace("''", "'"))
+    lines = (V / "parameters" / "parameters_file.yaml").read_text().splitlines()
+    settings = {k: v.strip("'\\"") for k, _, v in (line.partition(": ") for line in lines)}
     way = settings["way"]
     if way == "fails":
         sys.exit("CUDA is not what it was")
@@ -147,12 +147,12 @@ _MODEL = """
     if way == "huge":
         (predictions / "results.yaml").write_bytes(b"a" * 50_000_000)
     if "results" in settings:
-        (predictions / "results.yaml").write_text(settings["results"])
+        (predictions / "results.yaml").write_bytes(bytes.fromhex(settings["results"]))
     with (predictions / "predictions.csv").open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\\n")
         writer.writerow(["case", "fever"])
         for row in csv.DictReader((V / "data" / "data.csv").open(newline="")):
-            writer.writerow([row["case"], int(float(row["age"]) >= settings["from"])])
+            writer.writerow([row["case"], int(float(row["age"]) >= int(settings["from"]))])
 """
 
 
@@ -219,14 +219,13 @@ def metrics_draft() -> dict[str, Any]:
     }
 
 
-def model_draft(name: str, way: str = "well", **settings: Any) -> dict[str, Any]:
+def model_draft(name: str, way: str = "well", **more: Any) -> dict[str, Any]:
     """A model that says fever from some age on, or that misbehaves in some `way`."""
-    settings = {"way": way, "from": 30, **settings}
     return {
         "id": name,
         "name": f"Fever by age ({name})",
         "image": {"type": "source", "path": "model"},
-        "parameters": {"settings": json.dumps(settings)},
+        "parameters": {"way": way, "from": 30, **more},
         "tasks": {
             "infer": {
                 "command": "python3 /project/main.py",
@@ -520,13 +519,14 @@ def _add_misbehaving(site: Site) -> None:
         key = signer(site.home("oak").key("default"), lambda _name: None)
         requests = Proposal("misbehaving", "Add models that misbehave")
         for name in MISBEHAVIOURS:
-            more = {"results": BAD_RESULTS[name]} if name in BAD_RESULTS else {}
+            text = BAD_RESULTS.get(name)
+            more = {} if text is None else {"results": text.encode().hex()}
             draft = read_draft(site.draft(name, model_draft(name, name, **more)))
             model = record_from(draft, "model", complete(draft, "model", snapshot, "oak"))
             association = tested_association(snapshot, pin_of(place_of("model", model), model))
             for kind, record in (("model", model), ("model-association", association)):
                 place = place_of(kind, record)
-                signatures = {("oak", None): key}
+                signatures: dict[tuple[str, str | None], Signer] = {("oak", None): key}
                 requests = requests.joined(
                     propose(place, record, identity=site.genesis, signatures=signatures, title="")
                 )
