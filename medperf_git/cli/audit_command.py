@@ -49,12 +49,13 @@ def command(
     common: app.Common,
 ) -> int:
     """Replay every transition of main and judge it; exit code 1 if any is refused."""
+    session = None
     with ExitStack() as stack:
         if git_dir is None:
             entry = Home.from_environment().registry(common.registry)
             session = stack.enter_context(common.session())
             repository, genesis = session.mirror, entry.genesis
-            newest = repository.resolve(head) if head else session.forge.main() or session.main
+            newest = session.resolve(head) if head else session.forge.main() or session.main
             if head is None:
                 # An older main is a good history too; this client knows better.
                 audit(repository, newest, genesis=genesis, after=session.main)
@@ -69,7 +70,9 @@ def command(
             if tree_only:
                 report = audit_tree(repository, newest, genesis=genesis, progress=step)
             else:
-                since = repository.resolve(after) if after else None
+                since = None
+                if after is not None:
+                    since = session.resolve(after) if session else repository.resolve(after)
                 report = audit(repository, newest, genesis=genesis, after=since, progress=step)
         common.show(report.as_dict(), lambda: _text(report, pinned=genesis is not None))
         return 0 if report.accepted else 1

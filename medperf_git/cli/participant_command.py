@@ -73,7 +73,7 @@ def _revocations(
             code="bad-revocation",
             advice="name the first commit of main that this key's signatures are doubted from",
         )
-    commit = session.mirror.resolve(doubted_from) if doubted_from else None
+    commit = session.resolve(doubted_from) if doubted_from else None
     return {
         name: Revocation.model_validate({"reason": reason, "doubted_from": commit})
         for name in revoke

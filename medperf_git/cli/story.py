@@ -212,7 +212,7 @@ class Story:
         # What a site's administrator would write: where pinned files lie on this machine.
         rules: dict[str, Any] = {"artefacts": [str(self.example.resolve())]}
         if who in dict(HOSPITALS):
-            rules |= {"smallest_cell": 5, "limits": {"memory_mb": 2048, "seconds": 300}}
+            rules |= {"smallest_cell": 3, "limits": {"memory_mb": 2048, "seconds": 300}}
         site = self.home(who) / "config" / "site.yaml"
         site.parent.mkdir(parents=True, exist_ok=True)
         site.write_text(yaml.safe_dump(rules), "utf-8")

@@ -133,6 +133,13 @@ def prepare_dataset(
             raise InputError(
                 "no such folder", code="no-data", place=str(folder), advice="name it with --data"
             )
+    if not session.site_rules().admits_benchmark(benchmark):
+        raise InputError(
+            f"this site's rules do not admit the benchmark {benchmark}",
+            code="site-refuses",
+            place=str(session.home.site_file),
+            advice="site.yaml, `benchmarks`, lists what may run here",
+        )
     snapshot = session.snapshot()
     pin = standing_pin(snapshot, "benchmark", benchmark)
     science = snapshot.resolve("benchmark", pin).record

@@ -285,6 +285,14 @@ def _refuse_cases(denominator: Denominator, work: Plan, rules: SiteRules, folder
             place="site.yaml, minimum_cases",
             advice="gather more cases; nothing of this model is kept for submitting",
         )
+    small = list(rules.small_cells({"denominator": denominator.model_dump()}))
+    if small:
+        raise ExecutionError(
+            f"numbers below {rules.smallest_cell} may not leave this site: {', '.join(small)}",
+            code="small-cell",
+            place="site.yaml, smallest_cell",
+            advice="prepare a dataset without those cases, or ask whoever keeps site.yaml",
+        )
 
 
 def execution_folder(session: Session, work: Plan, model: Pin) -> Path:

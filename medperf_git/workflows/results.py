@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from medperf_git.errors import InputError
+from medperf_git.records.base import Record
 from medperf_git.records.codec import build, dump
 from medperf_git.records.result import Result
 from medperf_git.store.home import read_json
@@ -25,6 +26,7 @@ from medperf_git.workflows.propose import (
     short_slug,
     waiting,
 )
+from medperf_git.workflows.requests import added_records, judge_request
 from medperf_git.workflows.session import Session
 
 
@@ -35,7 +37,8 @@ class LocalResult:
     Attributes:
         data: the result record's data; the revision is not the final one.
         folder: the execution's folder.
-        state: `new`, `waiting` (in the outbox) or `registered`.
+        state: `new`, `waiting` (in the outbox), `requested` (in an open request) or
+            `registered`.
     """
 
     data: dict[str, Any]
@@ -63,6 +66,7 @@ def local_results(
     """
     snapshot = session.snapshot()
     outbox = {place.id for proposal in waiting(session) for place in proposal.places}
+    asked = _requested(session)
     for path in sorted(session.home.executions(session.entry.name).glob("*/execution.json")):
         data = read_json(path) or {}
         if benchmark not in (None, data["benchmark"]["id"]):
@@ -70,10 +74,25 @@ def local_results(
         if dataset not in (None, data["dataset"]["id"]):
             continue
         state = "waiting" if data["id"] in outbox else "new"
+        if any(same_measurement(dump(record), data) for record in asked.get(data["id"], [])):
+            state = "requested"
         for place in snapshot.revisions("result", data["id"]):
             if same_measurement(dump(snapshot.load(place).record), data):
                 state = "registered"
         yield LocalResult(data, path.parent, state)
+
+
+def _requested(session: Session) -> dict[str, list[Record]]:
+    """The results in this participant's open requests, as they were fetched last."""
+    found: dict[str, list[Record]] = {}
+    for request in session.forge.requests():
+        if request.participant != session.entry.participant:
+            continue
+        judged = judge_request(session, request)
+        for place, record in added_records(session, judged):
+            if place.kind == "result" and not place.withdrawn:
+                found.setdefault(place.id, []).append(record)
+    return found
 
 
 def result_proposal(session: Session, chosen: list[LocalResult], signer: Signer) -> Proposal:

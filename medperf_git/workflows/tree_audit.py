@@ -105,13 +105,25 @@ def audit_tree(
             findings.append(Finding("known-paths", path, "no record or signature may stand here"))
         elif isinstance(place, Place):
             records += 1
-            findings += _judge(snapshot, place)
+            findings += _judged(snapshot, place)
         elif not snapshot.has(place.record):
             findings.append(Finding("stray-signatures", path, "it signs no record"))
         progress(done, len(everything))
     report = Report("", head, tuple(findings), ())
     failures = (Failure(head, report),) if findings else ()
     return AuditReport(identity, head, 1, records, failures, CHECKED)
+
+
+def _judged(snapshot: Snapshot, place: Place) -> list[Finding]:
+    """What is wrong with one record; what it rests on may be damaged as well."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(_judge(snapshot, place))
+    except MpgitError as error:
+        findings.append(
+            Finding(error.code, place.path, f"can't be judged: {error.place}: {error.message}")
+        )
+    return findings
 
 
 def _judge(snapshot: Snapshot, place: Place) -> Iterator[Finding]:
