@@ -34,7 +34,7 @@ from medperf_git.checks import (
 from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import Transition
-from medperf_git.errors import CanonicalError, RecordError, RegistryError, TrustError
+from medperf_git.errors import CanonicalError, MpgitError, RecordError, RegistryError, TrustError
 from medperf_git.store.paths import REGISTRY
 from medperf_git.store.snapshot import Snapshot
 
@@ -78,6 +78,8 @@ RULES: Final[tuple[Rule, ...]] = (
     signature_rules.OneKeyOnePerson(),
 )
 
+UNREADABLE: Final = (CanonicalError, RecordError, RegistryError, TrustError)
+
 
 def check(base: Snapshot, head: Snapshot, rules: Sequence[Rule] = RULES) -> Report:
     """The verdict on the transition from `base` to `head`.
@@ -97,10 +99,12 @@ def check(base: Snapshot, head: Snapshot, rules: Sequence[Rule] = RULES) -> Repo
     findings: list[Finding] = []
     for rule in rules:
         findings.extend(_judge(rule, transition))
-    statuses = [
-        signature_rules.status_of(transition, place, record)
-        for place, record in sorted(transition.judged(), key=lambda pair: pair[0])
-    ]
+    statuses = []
+    for place, record in sorted(transition.judged(), key=lambda pair: pair[0]):
+        try:
+            statuses.append(signature_rules.status_of(transition, place, record))
+        except UNREADABLE as error:  # what should decide about it stands in the base, damaged
+            findings.append(Finding("base", error.place or REGISTRY, _cant(error)))
     return Report(
         base.commit or "", head.commit or "", tuple(sorted(set(findings))), tuple(statuses)
     )
@@ -110,5 +114,9 @@ def _judge(rule: Rule, transition: Transition) -> list[Finding]:
     """What a rule finds; a rule that stumbles over a record refuses the transition."""
     try:
         return list(rule.check(transition))
-    except (CanonicalError, RecordError, RegistryError, TrustError) as error:
-        return [rule.finding(error.place or REGISTRY, f"can't be judged: {error.message}")]
+    except UNREADABLE as error:
+        return [rule.finding(error.place or REGISTRY, _cant(error))]
+
+
+def _cant(error: MpgitError) -> str:
+    return f"can't be judged: {error.message}"

@@ -122,7 +122,8 @@ class SignatureFits(Rule):
                 try:
                     parsed.verify(payload, transition.namespace(place))
                 except TrustError as error:
-                    yield self.finding(signature.path, error.message)
+                    # Either of the two files may be the one that was changed.
+                    yield self.finding(signature.path, f"over {place.path}: {error.message}")
 
 
 class OneKeyOnePerson(Rule):

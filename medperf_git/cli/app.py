@@ -50,6 +50,12 @@ artefacts_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with pinned files and source trees; may be given again.",
 )
+benchmark_option = click.option(
+    "--benchmark", "-b", required=True, metavar="ID", help="The benchmark: owner/name."
+)
+dataset_option = click.option(
+    "--dataset", "-d", required=True, metavar="ID", help="Your dataset: its name, or owner/name."
+)
 engine_option = click.option(
     "--engine", type=click.Choice(["docker", "podman", "sandbox"]), help="Which engine runs it."
 )

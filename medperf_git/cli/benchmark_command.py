@@ -116,8 +116,8 @@ def policy(
 
 @command.command("associate")
 @click.argument("benchmark")
-@click.option("--model", "-m", metavar="ID")
-@click.option("--dataset", "-d", metavar="ID")
+@click.option("--model", "-m", metavar="ID", help="The model: owner/name.")
+@click.option("--dataset", "-d", metavar="ID", help="The dataset: owner/name.")
 @app.options(
     app.engine_option,
     app.artefacts_option,

@@ -81,7 +81,7 @@ def submit(*, name: str, common: app.Common) -> None:
 
 @command.command("associate")
 @click.argument("name")
-@click.option("--benchmark", "-b", required=True, metavar="ID")
+@app.benchmark_option
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
 def associate(*, name: str, benchmark: str, common: app.Common) -> None:
     """Ask a benchmark to use a submitted dataset."""

@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command("associate")
 @click.argument("model")
-@click.option("--benchmark", "-b", required=True, metavar="ID")
+@app.benchmark_option
 @app.options(
     app.engine_option,
     app.artefacts_option,

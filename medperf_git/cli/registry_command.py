@@ -6,6 +6,7 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -25,6 +26,32 @@ def command() -> None:
     """Found, join and follow registries."""
 
 
+def _policy_option(name: str, choices: tuple[str, ...], text: str) -> Callable[..., Any]:
+    """An option of the root, for founding (with a default) and for changing it (without)."""
+
+    def option(*, default: str | None) -> Any:
+        return click.option(
+            name,
+            type=click.Choice(choices),
+            default=default,
+            show_default=default is not None,
+            help=text,
+        )
+
+    return option
+
+
+_registration_option = _policy_option(
+    "--registration", ("approve", "open"), "Does a newcomer need an administrator?"
+)
+_benchmarks_option = _policy_option(
+    "--benchmarks", ("approve", "open"), "Does a benchmark need the administrators?"
+)
+_control_option = _policy_option(
+    "--control-plane", ("host", "signed"), "Who guards what stands outside registry/?"
+)
+
+
 @command.command("init")
 @click.argument("name")
 @click.argument("url")
@@ -33,15 +60,9 @@ def command() -> None:
 @click.option("--participant", required=True, help="Your id: the first administrator.")
 @click.option("--participant-name", required=True, help="Your name, for people.")
 @click.option("--key", "key_name", default="default", show_default=True, help="Your key.")
-@click.option(
-    "--registration", type=click.Choice(["approve", "open"]), default="approve", show_default=True
-)
-@click.option(
-    "--benchmarks", type=click.Choice(["approve", "open"]), default="approve", show_default=True
-)
-@click.option(
-    "--control-plane", type=click.Choice(["host", "signed"]), default="host", show_default=True
-)
+@_registration_option(default="approve")
+@_benchmarks_option(default="approve")
+@_control_option(default="host")
 @app.options(app.yes_option, app.json_option)
 def init(
     *,
@@ -182,12 +203,12 @@ def status(*, common: app.Common) -> None:
 
 
 @command.command("rotate")
-@click.option("--add-administrator", "add_ids", multiple=True, metavar="ID")
-@click.option("--remove-administrator", "remove_ids", multiple=True, metavar="ID")
-@click.option("--threshold", type=click.IntRange(min=1))
-@click.option("--registration", type=click.Choice(["approve", "open"]))
-@click.option("--benchmarks", type=click.Choice(["approve", "open"]))
-@click.option("--control-plane", type=click.Choice(["host", "signed"]))
+@click.option("--add-administrator", "add_ids", multiple=True, metavar="ID", help="Who joins.")
+@click.option("--remove-administrator", "remove_ids", multiple=True, metavar="ID", help="Who goes.")
+@click.option("--threshold", type=click.IntRange(min=1), help="How many of them must sign.")
+@_registration_option(default=None)
+@_benchmarks_option(default=None)
+@_control_option(default=None)
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
 def rotate(
     *, add_ids: tuple[str, ...], remove_ids: tuple[str, ...], common: app.Common, **changes: Any

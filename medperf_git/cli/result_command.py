@@ -84,8 +84,8 @@ def _line(metrics: list[dict[str, object]]) -> str:
 
 
 @command.command("submit")
-@click.option("--benchmark", "-b", required=True, metavar="ID")
-@click.option("--dataset", "-d", required=True, metavar="ID")
+@app.benchmark_option
+@app.dataset_option
 @click.option("--model", "-m", "models", multiple=True, metavar="ID", help="Default: all new.")
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
 def submit(*, benchmark: str, dataset: str, models: tuple[str, ...], common: app.Common) -> None:

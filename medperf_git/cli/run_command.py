@@ -17,8 +17,8 @@ from medperf_git.workflows.execute import Outcome, plan, run
 
 
 @click.command("run")
-@click.option("--benchmark", "-b", required=True, metavar="ID")
-@click.option("--dataset", "-d", required=True, metavar="ID")
+@app.benchmark_option
+@app.dataset_option
 @click.option("--model", "-m", "models", multiple=True, metavar="ID", help="May be given again.")
 @app.options(app.engine_option, app.artefacts_option, app.registry_option, app.json_option)
 def command(*, benchmark: str, dataset: str, models: tuple[str, ...], common: app.Common) -> int:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from medperf_git.atomic import lock
 from medperf_git.canonical.digest import FileDigest, fingerprint
-from medperf_git.errors import ExecutionError, InputError
+from medperf_git.errors import ArtefactError, ExecutionError, InputError
 from medperf_git.records.base import OwnedId, Pin
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.codec import build
@@ -221,7 +221,16 @@ def refuse_changed(dataset: LocalDataset, wanted: dict[str, Any] | None = None) 
     Raises:
         ExecutionError: a file changed, vanished or came.
     """
-    now = fingerprint_of(dataset.data, dataset.labels)
+    advice = "restore the files, or prepare again and submit the next revision"
+    try:
+        now = fingerprint_of(dataset.data, dataset.labels)
+    except ArtefactError as error:
+        raise ExecutionError(
+            f"the prepared files of {dataset.id} can't be read as they were: {error.message}",
+            code="dataset-changed",
+            place=error.place,
+            advice=advice,
+        ) from error
     for side in ("data", "labels"):
         if now[side] != (wanted or dataset.fingerprint)[side]:
             raise ExecutionError(
@@ -229,7 +238,7 @@ def refuse_changed(dataset: LocalDataset, wanted: dict[str, Any] | None = None) 
                 + ("registered" if wanted else "prepared"),
                 code="dataset-changed",
                 place=str(dataset.folder / side),
-                advice="restore the files, or prepare again and submit the next revision",
+                advice=advice,
             )
 
 

@@ -72,7 +72,15 @@ class PastView:
         return record if isinstance(record, Policy) else None
 
     def _load(self, place: Place | None) -> Record | None:
-        return None if place is None else self.snapshot.load(place).record
+        return None if place is None else _record(self.snapshot, place)
+
+
+def _record(snapshot: Snapshot, place: Place) -> Record | None:
+    """The record, or None where it can't be read: that is a finding of its own."""
+    try:
+        return snapshot.load(place).record
+    except MpgitError:
+        return None
 
 
 def audit_tree(
@@ -152,7 +160,7 @@ def _problem(snapshot: Snapshot, signature: SignaturePlace, payload: bytes) -> s
         parsed = Signature.parse(snapshot.payload(signature.path, most=MAX_BYTES) or b"")
         parsed.verify(payload, snapshot.namespace(signature.record))
     except TrustError as error:
-        return error.message
+        return f"over {signature.record.path}: {error.message}"
     keys = [key for key in _all_keys(snapshot, signature.signer)
             if key.public_key == parsed.key.text]  # fmt: skip
     if not keys:
@@ -165,9 +173,8 @@ def _problem(snapshot: Snapshot, signature: SignaturePlace, payload: bytes) -> s
 def _all_keys(snapshot: Snapshot, participant: str) -> list[Key]:
     keys: list[Key] = []
     for place in snapshot.revisions("participant", participant):
-        record = snapshot.load(place).record
-        assert isinstance(record, Participant)  # noqa: S101 (the path's kind)
-        keys += record.keys
+        record = _record(snapshot, place)
+        keys += record.keys if isinstance(record, Participant) else ()
     return keys
 
 
@@ -208,5 +215,5 @@ def _is_founder(snapshot: Snapshot, place: Place) -> bool:
     """Whether the genesis pins this participant: then nobody had to approve it."""
     if place.kind != "participant" or place.revision != 1:
         return False
-    root = snapshot.load(Place("root", "root", 1)).record
+    root = _record(snapshot, Place("root", "root", 1))
     return isinstance(root, Root) and place.id in root.administrator_ids
