@@ -7,7 +7,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -26,30 +26,29 @@ def command() -> None:
     """Found, join and follow registries."""
 
 
-def _policy_option(name: str, choices: tuple[str, ...], text: str) -> Callable[..., Any]:
-    """An option of the root, for founding (with a default) and for changing it (without)."""
-
-    def option(*, default: str | None) -> Any:
-        return click.option(
-            name,
-            type=click.Choice(choices),
-            default=default,
-            show_default=default is not None,
-            help=text,
-        )
-
-    return option
+_QUESTIONS: Final = {
+    "registration": (("approve", "open"), "Does a newcomer need an administrator?"),
+    "benchmarks": (("approve", "open"), "Does a benchmark need the administrators?"),
+    "control-plane": (("host", "signed"), "Who guards what stands outside registry/?"),
+}
+"""The root's policy: each field's choices, the first of which is the default."""
 
 
-_registration_option = _policy_option(
-    "--registration", ("approve", "open"), "Does a newcomer need an administrator?"
-)
-_benchmarks_option = _policy_option(
-    "--benchmarks", ("approve", "open"), "Does a benchmark need the administrators?"
-)
-_control_option = _policy_option(
-    "--control-plane", ("host", "signed"), "Who guards what stands outside registry/?"
-)
+def _policy_options(*, defaults: bool) -> Callable[[app.FunctionT], app.FunctionT]:
+    """The root's policy as options: with defaults to found one, without to change one."""
+
+    def decorate(function: app.FunctionT) -> app.FunctionT:
+        for name, (choices, text) in reversed(_QUESTIONS.items()):
+            function = click.option(
+                f"--{name}",
+                type=click.Choice(choices),
+                default=choices[0] if defaults else None,
+                show_default=defaults,
+                help=text,
+            )(function)
+        return function
+
+    return decorate
 
 
 @command.command("init")
@@ -60,9 +59,7 @@ _control_option = _policy_option(
 @click.option("--participant", required=True, help="Your id: the first administrator.")
 @click.option("--participant-name", required=True, help="Your name, for people.")
 @click.option("--key", "key_name", default="default", show_default=True, help="Your key.")
-@_registration_option(default="approve")
-@_benchmarks_option(default="approve")
-@_control_option(default="host")
+@_policy_options(defaults=True)
 @app.options(app.yes_option, app.json_option)
 def init(
     *,
@@ -206,9 +203,7 @@ def status(*, common: app.Common) -> None:
 @click.option("--add-administrator", "add_ids", multiple=True, metavar="ID", help="Who joins.")
 @click.option("--remove-administrator", "remove_ids", multiple=True, metavar="ID", help="Who goes.")
 @click.option("--threshold", type=click.IntRange(min=1), help="How many of them must sign.")
-@_registration_option(default=None)
-@_benchmarks_option(default=None)
-@_control_option(default=None)
+@_policy_options(defaults=False)
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
 def rotate(
     *, add_ids: tuple[str, ...], remove_ids: tuple[str, ...], common: app.Common, **changes: Any
