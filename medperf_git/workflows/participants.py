@@ -3,9 +3,9 @@
 Each new key signs too, which proves that whoever lists it also holds it.
 
 Example:
-    >>> from medperf_git.records.codec import replace
-from medperf_git.records.participant import Key
-    >>> key = Key(name="a", public_key="ssh-ed25519 AAAA")
+    >>> from medperf_git.records.participant import Key
+    >>> text = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGcM2F46GMvybg771XN/wTBcgflT+OtZKgHFxn5QldQm"
+    >>> key = Key(name="a", public_key=text)
     >>> revoke((key,), {"a": Revocation(reason="lost")})[0].status
     'revoked'
 """

@@ -86,6 +86,7 @@ def found(
         RegistryError: there is a registry at the address already.
         GitError: out of reach.
     """
+    files, identity = _genesis_files(root, person, signer)
     mirror = create_mirror(home, entry_name)
     try:
         forge = PlainForge(mirror, url)
@@ -99,7 +100,6 @@ def found(
                 advice=f"mpgit registry add {entry_name} {url} --genesis SHA256",
             )
         base = main or _control_plane(mirror)
-        files, identity = _genesis_files(root, person, signer)
         report = check(Snapshot(MemoryTree({})), Snapshot(MemoryTree({}).with_files(files)))
         if not report:
             raise refusal(report)
