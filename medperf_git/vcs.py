@@ -15,13 +15,10 @@ Example:
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -33,78 +30,26 @@ from gitdb.base import IStream
 from gitdb.exc import ODBError
 
 from medperf_git.errors import GitError, RaceError
+from medperf_git.git_objects import (
+    EMPTY_TREE,
+    Commit,
+    TreeEntry,
+    commit_bytes,
+    object_id,
+    parse_commit,
+    parse_tree,
+    tree_bytes,
+)
+from medperf_git.git_url import refuse_url
 
-FILE_MODE: Final = 0o100644
-TREE_MODE: Final = 0o040000
-EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 PROTOCOLS: Final = "file:git:http:https:ssh"
 
-# No part begins with a dash: ssh would read it as an option.
-_SCP_LIKE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*@[A-Za-z0-9.][A-Za-z0-9.-]*:[^:-].*")
-_URL = re.compile(r"(?:file|git|https?|ssh)://[^-\s][^\s\0]*")
 # A request can fail for reasons that another try mends; a refused lease is one of them.
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
     r"|failed to update ref"
 )
-_TREE_ENTRY = re.compile(rb"([1-7][0-7]{4,5}) ([^\0/]+)\0(.{20})", re.DOTALL)
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
-_NO_NAMES: Final = frozenset({".", "..", ".git"})
-"""Names that no checkout may have; git refuses them too, in any case."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """One entry of a tree object."""
-
-    name: str
-    mode: int
-    oid: str
-
-    @property
-    def is_tree(self) -> bool:
-        """Whether it is a folder."""
-        return self.mode == TREE_MODE
-
-    @property
-    def order(self) -> bytes:
-        """What git sorts by: a folder as if its name ended in a slash."""
-        return self.name.encode("utf-8", "surrogateescape") + (b"/" if self.is_tree else b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One commit: ids in hex, time in seconds since 1970 (UTC)."""
-
-    oid: str
-    tree: str
-    parents: tuple[str, ...]
-    author: str
-    time: int
-    message: str
-
-    @property
-    def subject(self) -> str:
-        """The message's first line."""
-        return self.message.partition("\n")[0]
-
-
-def refuse_url(url: str) -> str:
-    """`url` itself if it is one that git may be given.
-
-    Raises:
-        GitError: an option in disguise, or a helper such as ``ext::``.
-    """
-    head = url.partition("/")[0]
-    plain_path = "://" not in url and "::" not in url and not re.search("[@:]-", head)
-    clean = bool(url) and not url.startswith("-") and not re.search(r"[\0\n\r]", url)
-    if clean and (_URL.fullmatch(url) or _SCP_LIKE.fullmatch(url) or plain_path):
-        return url
-    raise GitError(
-        f"not a repository address: {url!r}",
-        code="bad-url",
-        advice="give https://…, ssh://…, user@host:path, file:///… or a path",
-    )
 
 
 class Repository:
@@ -208,29 +153,13 @@ class Repository:
         Raises:
             GitError: there is none.
         """
-        header, _, message = self._read(oid, b"commit").decode("utf-8", "replace").partition("\n\n")
-        fields: dict[str, list[str]] = {}
-        for line in header.split("\n"):
-            name, _, value = line.partition(" ")
-            fields.setdefault(name, []).append(value)
-        try:
-            author, _, stamp = fields["author"][0].rpartition("> ")
-            return Commit(
-                oid=oid,
-                tree=fields["tree"][0],
-                parents=tuple(fields.get("parent", ())),
-                author=author + ">",
-                time=int(stamp.split(" ")[0]),
-                message=message,
-            )
-        except (KeyError, ValueError) as error:
-            raise GitError(f"the commit {oid} is malformed", code="no-object") from error
+        return parse_commit(oid, self._read(oid, b"commit"))
 
     def _read(self, oid: str, kind: bytes) -> bytes:
         found, payload = self._loose(oid) or self._packed(oid)
         if found != kind:
             raise GitError(f"{oid} is a {found.decode('ascii', 'replace')}", code="no-object")
-        if _object_id(kind, payload) != oid:
+        if object_id(kind, payload) != oid:
             raise self._damaged(oid)
         return payload
 
@@ -272,7 +201,7 @@ class Repository:
             raise self._damaged(oid) from error
 
     def _read_tree(self, oid: str) -> tuple[TreeEntry, ...]:
-        return () if oid == EMPTY_TREE else _parse_tree(oid, self._read(oid, b"tree"))
+        return () if oid == EMPTY_TREE else parse_tree(oid, self._read(oid, b"tree"))
 
     def blob(self, oid: str) -> bytes:
         """A blob's bytes.
@@ -347,8 +276,8 @@ class Repository:
         Raises:
             GitError: two entries have one name, or a name is none that git takes.
         """
-        payload = _tree_bytes(entries)
-        _parse_tree("to be written", payload)
+        payload = tree_bytes(entries)
+        parse_tree("to be written", payload)
         return self._store(b"tree", payload)
 
     def write_commit(
@@ -362,11 +291,7 @@ class Repository:
             message: the whole message.
             author: name and address; also the committer.
         """
-        stamp = f"{_plain(author[0])} <{_plain(author[1])}> {int(time.time())} +0000"
-        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        text = message.replace("\0", "").rstrip("\n") + "\n"
-        lines += [f"author {stamp}", f"committer {stamp}", "", text]
-        return self._store(b"commit", "\n".join(lines).encode("utf-8", "replace"))
+        return self._store(b"commit", commit_bytes(tree, parents, message, author))
 
     def _store(self, kind: bytes, payload: bytes) -> str:
         try:
@@ -453,57 +378,8 @@ def identity_from_environment() -> tuple[str, str]:
     return name, os.environ.get("GIT_AUTHOR_EMAIL") or "mpgit@localhost"
 
 
-def _object_id(kind: bytes, payload: bytes) -> str:
-    """Git's own id for an object."""
-    head = b"%s %d\0" % (kind, len(payload))
-    return hashlib.sha1(head + payload, usedforsecurity=False).hexdigest()
-
-
-def blob_id(payload: bytes) -> str:
-    """The id that Git gives a blob with these bytes."""
-    return _object_id(b"blob", payload)
-
-
-def tree_id(entries: Iterable[TreeEntry]) -> str:
-    """The id that Git gives a tree with these entries."""
-    return _object_id(b"tree", _tree_bytes(entries))
-
-
-def _tree_bytes(entries: Iterable[TreeEntry]) -> bytes:
-    return b"".join(
-        b"%o %s\0%s"
-        % (entry.mode, entry.name.encode("utf-8", "surrogateescape"), bytes.fromhex(entry.oid))
-        for entry in sorted(entries, key=lambda entry: entry.order)
-    )
-
-
-def _parse_tree(oid: str, payload: bytes) -> tuple[TreeEntry, ...]:
-    """The entries of a tree object, in its one spelling.
-
-    What other readers could see otherwise (a name twice or out of order, a slash in a name)
-    is refused, so that what is judged is what git would check out.
-    """
-    entries: list[TreeEntry] = []
-    at = 0
-    while match := _TREE_ENTRY.match(payload, at):
-        name = match[2].decode("utf-8", "surrogateescape")
-        entries.append(TreeEntry(name, int(match[1], 8), match[3].hex()))
-        at = match.end()
-    names = {entry.name for entry in entries}
-    orders = [entry.order for entry in entries]
-    if at != len(payload) or len(names) != len(entries) or orders != sorted(orders):
-        raise GitError(f"the tree {oid} is malformed", code="bad-tree")
-    if odd := sorted(name for name in names if name.lower() in _NO_NAMES):
-        raise GitError(f"the tree {oid} has an entry named {odd[0]}", code="bad-tree")
-    return tuple(entries)
-
-
 def _bytes(word: str | bytes) -> bytes:
     return word.encode() if isinstance(word, str) else word
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[<>\n\0]", "", text).strip() or "mpgit"
 
 
 def _reason(error: Exception) -> str:

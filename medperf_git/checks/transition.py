@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from medperf_git.errors import GitError, MpgitError, RegistryError, TrustError
+from medperf_git.git_objects import FILE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Committee
 from medperf_git.records.participant import Participant
@@ -27,7 +28,6 @@ from medperf_git.store.snapshot import Loaded, Snapshot
 from medperf_git.store.tree import Change, Tree, difference
 from medperf_git.trust import sshsig
 from medperf_git.trust.authority import View
-from medperf_git.vcs import FILE_MODE, TreeEntry
 
 MAX_SIDECARS = 200
 """More signatures beside one record are refused unread."""

@@ -161,7 +161,9 @@ def recover(
             new=new,
             revoked=_revocations(revoke, reason, doubted_from, session),
         )
-        common.submit(session, proposal, lambda: home.save_registry(session.entry))
+        request = common.submit(session, proposal, lambda: home.save_registry(session.entry))
+        # The lost keys could sign it too, so the verdict alone does not say whom to ask.
+        app.next_step(f"the administrators: mpgit request approve {request.id}")
 
 
 def _columns(record: Participant) -> tuple[str, int, str]:

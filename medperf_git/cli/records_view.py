@@ -16,7 +16,7 @@ from medperf_git.cli.app import Common, json_option, options, registry_option, t
 from medperf_git.errors import InputError
 from medperf_git.records.base import Record
 from medperf_git.records.codec import dump
-from medperf_git.store.paths import Place
+from medperf_git.store.paths import Place, SignaturePlace, locate
 from medperf_git.store.snapshot import Loaded, Snapshot
 
 Columns = Callable[[Any], Sequence[Any]]
@@ -60,9 +60,15 @@ def as_data(snapshot: Snapshot, loaded: Loaded, state: str | None = None) -> dic
         "path": place.path,
         "sha256": loaded.sha256,
         "state": state,
-        "signed_by": sorted({s.signer for s in snapshot.signatures(place)}),
+        "signed_by": _signers(snapshot, place),
         "record": dump(loaded.record),
     }
+
+
+def _signers(snapshot: Snapshot, place: Place) -> list[str]:
+    names = snapshot.tree.entries(place.folder)
+    found = (locate(f"{place.folder}/{name}") for name in names)
+    return sorted({s.signer for s in found if isinstance(s, SignaturePlace) and s.record == place})
 
 
 def add_reading(

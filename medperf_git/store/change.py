@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medperf_git.errors import RegistryError
+from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.store.tree import Change, GitTree, difference, find
-from medperf_git.vcs import EMPTY_TREE, FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import Repository
 
 
 def write_files(repository: Repository, tree: str, files: Mapping[str, bytes]) -> str:
@@ -84,16 +85,21 @@ def merge_trees(repository: Repository, main: str, head: str) -> str:
     main_tree = repository.commit(main).tree
     now = GitTree(repository, main_tree)
     entries: dict[str, TreeEntry | None] = {}
+    conflicts: list[str] = []
     for change in changes_of(repository, repository.merge_base(main, head), head):
         current = find(now, change.path)
         if current == change.new:
             continue
         if current != change.old:
-            raise RegistryError(
-                f"main has changed {change.path} since the request was made",
-                code="merge-conflict",
-                place=change.path,
-                advice="withdraw the request and submit it again on the newest main",
-            )
+            conflicts.append(change.path)
         entries[change.path] = change.new
+    if conflicts:
+        # The record rather than its signatures.
+        path = next((path for path in conflicts if path.endswith(".yaml")), conflicts[0])
+        raise RegistryError(
+            f"main has changed {path} since the request was made",
+            code="merge-conflict",
+            place=path,
+            advice="withdraw the request and submit it again on the newest main",
+        )
     return write_entries(repository, main_tree, entries)

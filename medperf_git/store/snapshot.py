@@ -19,6 +19,7 @@ from typing import TypeVar
 from medperf_git.canonical import document
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, MpgitError, RegistryError
+from medperf_git.git_objects import FILE_MODE
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.codec import decode
@@ -37,7 +38,6 @@ from medperf_git.store.paths import (
     locate,
 )
 from medperf_git.store.tree import Tree
-from medperf_git.vcs import FILE_MODE
 
 RecordT = TypeVar("RecordT", bound=Record)
 

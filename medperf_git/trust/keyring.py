@@ -247,7 +247,7 @@ def _load(path: Path, ask: AskPassphrase) -> Ed25519PrivateKey:
 def _unlock(path: Path, payload: bytes, passphrase: str) -> object:
     try:
         return serialization.load_ssh_private_key(payload, password=passphrase.encode())
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: an empty one
         raise TrustError(
             "the passphrase is wrong",
             code="passphrase-wrong",

@@ -17,10 +17,11 @@ from typing import Any
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Finding, Report
 from medperf_git.errors import RegistryError
+from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.paths import GENESIS
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree
-from medperf_git.vcs import EMPTY_TREE, Repository
+from medperf_git.vcs import Repository
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is."""

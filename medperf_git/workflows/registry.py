@@ -16,6 +16,7 @@ from medperf_git.checks.check import check
 from medperf_git.errors import InputError, MpgitError, RegistryError, TrustError
 from medperf_git.forge.base import Request
 from medperf_git.forge.plain import PlainForge
+from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.records.codec import replace
 from medperf_git.records.kinds import KINDS
 from medperf_git.records.participant import Key, Participant
@@ -28,7 +29,7 @@ from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import MemoryTree
 from medperf_git.trust import keyring
 from medperf_git.trust.keyring import Signer
-from medperf_git.vcs import EMPTY_TREE, Repository, identity_from_environment
+from medperf_git.vcs import Repository, identity_from_environment
 from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
 from medperf_git.workflows.propose import (
     Proposal,

@@ -10,7 +10,7 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from medperf_git.checks.check import check
@@ -121,7 +121,8 @@ def approve(
         seen: what the person was shown; nothing else is signed.
 
     Raises:
-        JudgedInvalidError: a rule refuses the request; nothing was signed.
+        JudgedInvalidError: a rule refuses the request, or it with this signature; nothing
+            was sent.
         InputError: nothing in it asks for this signature, or it is not what was seen.
         RaceError: others kept adding to it.
     """
@@ -148,11 +149,16 @@ def approve(
             f"Approve as {session.participant}: {request.title}",
             identity_from_environment(),
         )
+        approved = judge_request(session, replace(request, head=commit))
+        if approved.report.findings:
+            # Such as a key that does not speak for this participant: a signature that nobody
+            # can take back must not spoil the request.
+            raise refusal(approved.report)
         try:
             request = session.forge.update(request, commit)
         except RaceError:
             continue
-        return judge_request(session, request)
+        return replace(approved, request=request)
     raise _busy(request_id)
 
 

@@ -146,8 +146,11 @@ def find_record(snapshot: Snapshot, text: str) -> Loaded:
         name, _, revision = text.partition("@")
         kind, _, record_id = name.partition("/")
         try:
-            place = snapshot.standing(kind, record_id) if not revision else None
-            located = Place(kind, record_id, int(revision)) if revision else place
+            if revision:
+                located = Place(kind, record_id, int(revision))
+            else:
+                standing = snapshot.standing(kind, record_id)
+                located = standing or snapshot.newest(kind, record_id)
         except (KeyError, IndexError, ValueError):
             located = None
     if located is None or not snapshot.has(located):

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from medperf_git.checks.control_rules import control_digest
 from medperf_git.checks.transition import MAX_SIDECARS
+from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.records.codec import dump
 from medperf_git.store.paths import GENESIS, Place
 from medperf_git.store.tree import GitTree, MemoryTree, Tree
-from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import Repository
 from tests.support.in_git import write_files
 from tests.support.simulator import (
     BENCHMARK,

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from medperf_git.checks.check import check
 from medperf_git.errors import CanonicalError, GitError
+from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.codec import dump
 from medperf_git.store.paths import GENESIS, Place
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree, MemoryTree
-from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import Repository
 from tests.support.in_git import write_files
 from tests.support.simulator import (
     BENCHMARK_SIGNERS,

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ SIGNERS: Final = (
 _SECONDS: Final = 600
 
 
-@dataclass(frozen=True)
+@dataclass
 class Told:
     """A story that was played.
 
@@ -104,18 +105,13 @@ class Told:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def result(self, hospital: str, model: str) -> dict[str, Any]:
-        """The result of a model at a hospital."""
-        rows = self.json("researcher", "result", "ls")
-        found = [
-            row["record"]
-            for row in rows
-            if (row["record"]["dataset"]["id"], row["record"]["model"]["id"])
-            == (f"{hospital}/opt", model)
-        ]
-        assert len(found) == 1
-        record: dict[str, Any] = found[0]
-        return record
+    @cached_property
+    def results(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every result record, by hospital and model, as the researcher lists them."""
+        rows = [row["record"] for row in self.json("researcher", "result", "ls")]
+        found = {(row["dataset"]["id"].split("/")[0], row["model"]["id"]): row for row in rows}
+        assert len(found) == len(rows)
+        return found
 
 
 def mpgit(*words: str | Path, home: Path) -> subprocess.CompletedProcess[str]:

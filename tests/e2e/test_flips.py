@@ -57,9 +57,7 @@ class Forger:
 
 
 @pytest.fixture(scope="module")
-def forger(
-    sandbox_story: Told, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Forger]:
+def forger(sandbox_story: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forger]:
     with copy_of(sandbox_story.host, tmp_path_factory.mktemp("forged")) as repository:
         made = Forger(repository)
         made.genesis = sandbox_story.snapshot().identity

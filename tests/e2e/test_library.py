@@ -13,8 +13,6 @@ import pytest
 from medperf_git.vcs import Repository
 from tests.e2e.stories import BENCHMARK, HOSPITALS, MODELS, Told, copy_of
 
-pytestmark = pytest.mark.xdist_group("story-sandbox")
-
 READ = """
 import json, sys
 import medperf_git
@@ -58,7 +56,7 @@ def test_another_process_reads_typed_results(sandbox_story: Told, form: str) -> 
     }
     for dataset, model, state, metrics in read["rows"]:
         assert state == "stands"
-        record = sandbox_story.result(dataset.split("/")[0], model)
+        record = sandbox_story.results[dataset.split("/")[0], model]
         expected = {m["id"]: [m["value"], m["low"], m["high"], m["n"]] for m in record["metrics"]}
         assert metrics == expected
 

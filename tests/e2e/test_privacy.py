@@ -13,10 +13,13 @@ import pytest
 
 from tests.e2e.stories import EXAMPLE, HOSPITALS, SIGNERS, Told
 
-CELLS = 5
-"""So many cells in a row, some of them measured to three decimals, name a woman."""
+MEASURED = (
+    *("gingival_index", "bleeding_on_probing_pct"),
+    *("probing_depth_mm", "attachment_loss_mm"),
+)
+"""Measured to three decimals, in this order in raw and in prepared files: they name a woman."""
 RAW_ONLY = ("patient,clinic", "gestational_age_days", "birthweight_g")
-FILES = ("patients.csv", "labels.csv", *(f"{hospital}.csv" for hospital in HOSPITALS))
+FILES = tuple(f"{hospital}.csv" for hospital in HOSPITALS)
 
 
 def objects(repository: Path) -> bytes:
@@ -44,12 +47,13 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def pieces(row: dict[str, str]) -> Iterator[str]:
-    """The row, and every run of cells that is long enough to be recognised."""
+    """What of a row would give a woman away: all of it, its front, its measurements."""
     cells = list(row.values())
-    for at in range(len(cells) - CELLS + 1):
-        run = cells[at : at + CELLS]
-        if sum("." in cell for cell in run) >= 2:  # not five times yes or no
-            yield ",".join(run)
+    yield ",".join(cells)
+    yield ",".join(cells[:12])
+    measured = [row[name] for name in MEASURED]
+    if sum("." in cell for cell in measured) >= 2:
+        yield ",".join(measured)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,7 +65,7 @@ def _forget() -> Iterator[None]:
 def test_the_search_finds_what_it_looks_for() -> None:
     text = (EXAMPLE / "hospitals" / "ky" / "ky.csv").read_text()
     for row in rows(EXAMPLE / "hospitals" / "ky" / "ky.csv"):
-        assert any(piece in text for piece in pieces(row))
+        assert len([piece for piece in pieces(row) if piece in text]) == 3
 
 
 @pytest.mark.parametrize("hospital", HOSPITALS)
@@ -88,6 +92,7 @@ def test_no_prepared_row_reaches_the_shared_repository(story: Told, hospital: st
 
 def test_no_file_name_or_path_of_a_site_reaches_the_shared_repository(story: Told) -> None:
     everything = shared(story.host).decode("utf-8", "replace")
+    # The MLCube's own description may say what it writes; the sites' files are theirs.
     for word in (*FILES, *RAW_ONLY, str(story.top), str(EXAMPLE), "/homes/"):
         assert word not in everything
 
@@ -98,12 +103,12 @@ def test_nobody_else_s_home_holds_a_hospital_s_rows(story: Told, hospital: str) 
     known = {piece for row in raw for piece in pieces(row)}
     prepared = rows(story.prepared(hospital) / "data" / "patients.csv")
     known |= {piece for row in prepared for piece in pieces(row)}
-    pattern = re.compile("|".join(map(re.escape, sorted(known))))
     for path in (story.top / "homes").rglob("*"):
         mine = path.is_relative_to(story.home(hospital))
         if not path.is_file() or mine or ".git" in "".join(path.parts):
             continue
-        assert not pattern.search(path.read_text("utf-8", "replace")), path
+        text = path.read_text("utf-8", "replace")
+        assert not [piece for piece in known if piece in text], path
 
 
 @pytest.mark.parametrize("who", [*SIGNERS, "researcher"])

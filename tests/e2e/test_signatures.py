@@ -7,16 +7,12 @@ import random
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.records.kinds import KINDS
 from medperf_git.store.paths import GENESIS, SignaturePlace
 from medperf_git.workflows.allowed_signers import allowed_signers
 from tests.e2e.stories import Told, files_of, signed
 from tests.support import simulator
-
-pytestmark = pytest.mark.xdist_group("story-sandbox")
 
 STORY_KINDS = set(KINDS) - {"withdrawal", "control"}
 """What is signed in the story; the simulator signs the rest."""

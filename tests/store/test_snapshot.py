@@ -8,13 +8,14 @@ import pytest
 
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, RecordError, RegistryError
+from medperf_git.git_objects import FILE_MODE
 from medperf_git.records.base import Pin
 from medperf_git.records.kinds import KINDS
 from medperf_git.store import snapshot as module
 from medperf_git.store.paths import GENESIS, Place, SignaturePlace
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree, MemoryTree
-from medperf_git.vcs import FILE_MODE, Repository
+from medperf_git.vcs import Repository
 from tests.support.in_git import export
 from tests.support.simulator import (
     BENCHMARK,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from medperf_git.checks.check import check
 from medperf_git.errors import GitError, RegistryError
+from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import (
     MAX_DEPTH,
@@ -22,7 +23,7 @@ from medperf_git.store.tree import (
     read,
     walk,
 )
-from medperf_git.vcs import FILE_MODE, TREE_MODE, Repository, TreeEntry
+from medperf_git.vcs import Repository
 from tests.support.in_git import write_files
 from tests.support.simulator import full_registry
 

@@ -27,6 +27,7 @@ from medperf_git.canonical.digest import sha256_hex
 from medperf_git.canonical.document import Document, emit
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
+from medperf_git.git_objects import FILE_MODE
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import build, dump, encode
 from medperf_git.records.namespace import namespace as namespace_of
@@ -37,7 +38,6 @@ from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import MemoryTree
 from medperf_git.trust import sshsig
 from medperf_git.trust.keys import ED25519, PublicKey
-from medperf_git.vcs import FILE_MODE
 from tests.support.parts import container, execution
 
 Files = dict[str, bytes]
