@@ -264,6 +264,18 @@ class Repository:
             raise GitError(f"can't walk the history: {_reason(error)}") from error
         return iter(text.splitlines())
 
+    def last_change(self, path: str, head: str) -> str | None:
+        """The newest commit along first parents that changed a path; None where none did.
+
+        Raises:
+            GitError: the history can't be walked.
+        """
+        try:
+            text: str = self._repo.git.rev_list("--first-parent", "-1", head, "--", path)
+        except git.GitCommandError as error:
+            raise GitError(f"can't walk the history: {_reason(error)}") from error
+        return text.strip() or None
+
     # --- writing -------------------------------------------------------------------------
 
     def write_blob(self, payload: bytes) -> str:

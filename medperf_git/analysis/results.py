@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from medperf_git.analysis.state import States
 from medperf_git.records.codec import dump
 from medperf_git.records.result import Result
-from medperf_git.store.paths import Place, kind_folder
+from medperf_git.store.paths import kind_folder
 from medperf_git.store.snapshot import Loaded, Snapshot
 
 
@@ -28,9 +29,8 @@ class ResultRow:
     Attributes:
         loaded: the record with its place and bytes.
         result: the record.
-        state: `stands`, `withdrawn`, `superseded` (a newer revision stands) or `outdated`
-            (something that it pins no longer stands).
-        reason: for `outdated`, what.
+        state: the name of its `state.State`.
+        reason: for `outdated` and `doubted`, what.
     """
 
     loaded: Loaded
@@ -57,23 +57,10 @@ def results(snapshot: Snapshot, benchmark: str | None = None) -> Iterator[Result
         benchmark: only of this benchmark; only its folder is read then.
     """
     below = f"{kind_folder('result')}/{benchmark}" if benchmark else None
+    states = States(snapshot)
     for place in snapshot.places("result", below):
         loaded = snapshot.load(place)
         result = loaded.record
         assert isinstance(result, Result)  # noqa: S101 (the path's kind)
-        state, reason = _state(snapshot, place, result)
-        yield ResultRow(loaded, result, state, reason)
-
-
-def _state(snapshot: Snapshot, place: Place, result: Result) -> tuple[str, str]:
-    if snapshot.is_withdrawn(place):
-        return "withdrawn", ""
-    if not snapshot.stands(place):
-        return "superseded", ""
-    for reference in result.references():
-        pin = reference.pin
-        target = Place(reference.kind, pin.id, pin.revision)
-        if not snapshot.stands(target):
-            gone = "withdrawn" if snapshot.is_withdrawn(target) else "superseded"
-            return "outdated", f"{reference.field} {pin.id} revision {pin.revision} is {gone}"
-    return "stands", ""
+        state = states.of(place)
+        yield ResultRow(loaded, result, state.name, state.reason)

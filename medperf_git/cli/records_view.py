@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from medperf_git.analysis.state import State, States
 from medperf_git.cli.app import Common, json_option, options, registry_option, table
 from medperf_git.errors import InputError
 from medperf_git.records.base import Record
@@ -22,13 +23,22 @@ from medperf_git.store.snapshot import Loaded, Snapshot
 Columns = Callable[[Any], Sequence[Any]]
 
 
-def listing(snapshot: Snapshot, kind: str, *, everything: bool) -> list[tuple[Loaded, str]]:
+SHOWN = ("stands", "outdated", "doubted")
+"""What a listing shows unasked: what is doubted must not look as if it were not there."""
+
+
+def label(state: State) -> str:
+    """A state for people."""
+    return f"{state.name}: {state.reason}" if state.reason else state.name
+
+
+def listing(snapshot: Snapshot, kind: str, *, everything: bool) -> list[tuple[Loaded, State]]:
     """The records of a kind with their states: those that stand, or all of them."""
     rows = []
+    states = States(snapshot)
     for place in snapshot.places(kind):
-        state = "stands" if snapshot.stands(place) else "superseded"
-        state = "withdrawn" if snapshot.is_withdrawn(place) else state
-        if everything or state == "stands":
+        state = states.of(place)
+        if everything or state.name in SHOWN:
             rows.append((snapshot.load(place), state))
     return rows
 
@@ -50,16 +60,15 @@ def locate_record(snapshot: Snapshot, kind: str, record_id: str, revision: int |
     return snapshot.load(place)
 
 
-def as_data(snapshot: Snapshot, loaded: Loaded, state: str | None = None) -> dict[str, Any]:
+def as_data(snapshot: Snapshot, loaded: Loaded, state: State | None = None) -> dict[str, Any]:
     """A record with where it stands, for ``--json``."""
     place = loaded.place
-    if state is None:
-        state = "stands" if snapshot.stands(place) else "superseded"
-        state = "withdrawn" if snapshot.is_withdrawn(place) else state
+    state = state or States(snapshot).of(place)
     return {
         "path": place.path,
         "sha256": loaded.sha256,
-        "state": state,
+        "state": state.name,
+        **({"reason": state.reason} if state.reason else {}),
         "signed_by": _signers(snapshot, place),
         "record": dump(loaded.record),
     }
@@ -84,17 +93,18 @@ def add_reading(
         with common.session() as session:
             snapshot = session.snapshot()
             rows = listing(snapshot, kind, everything=everything)
+            shown_states = everything or not all(state.counts for _, state in rows)
             common.show(
                 [as_data(snapshot, loaded, state) for loaded, state in rows],
                 lambda: (
                     table(
-                        ("id", "revision", *headers, *(("state",) if everything else ())),
+                        ("id", "revision", *headers, *(("state",) if shown_states else ())),
                         [
                             (
                                 loaded.place.id,
                                 loaded.place.revision,
                                 *columns(loaded.record),
-                                *((state,) if everything else ()),
+                                *((label(state),) if shown_states else ()),
                             )
                             for loaded, state in rows
                         ],

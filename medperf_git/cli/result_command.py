@@ -10,7 +10,7 @@ import click
 
 from medperf_git.analysis.results import results
 from medperf_git.cli import app
-from medperf_git.cli.records_view import add_reading
+from medperf_git.cli.records_view import SHOWN, add_reading
 from medperf_git.cli.run_command import measured
 from medperf_git.records.result import Result
 from medperf_git.workflows.datasets import local_dataset, local_id, refuse_changed
@@ -50,7 +50,7 @@ def ls(*, benchmark: str | None, local: bool, everything: bool, common: app.Comm
         rows = [
             row
             for row in results(session.snapshot(), benchmark)
-            if everything or row.state == "stands"
+            if everything or row.state in SHOWN
         ]
         common.show(
             [row.as_dict() for row in rows],
@@ -63,7 +63,7 @@ def ls(*, benchmark: str | None, local: bool, everything: bool, common: app.Comm
                             row.result.dataset.id,
                             row.result.model.id,
                             row.result.revision,
-                            row.state,
+                            f"{row.state}: {row.reason}" if row.reason else row.state,
                             _metrics(row.result),
                         )
                         for row in rows

@@ -54,7 +54,7 @@ class GitTree:
     """A tree object in a repository."""
 
     def __init__(self, repository: Repository, oid: str) -> None:
-        self._repository = repository
+        self.repository = repository
         self.oid = oid
         self._folders: dict[str, Mapping[str, TreeEntry]] = {}
 
@@ -63,7 +63,7 @@ class GitTree:
         known = self._folders.get(folder)
         if known is None:
             oid = self._folder_oid(folder)
-            found = self._repository.tree_entries(oid) if oid else ()
+            found = self.repository.tree_entries(oid) if oid else ()
             known = {entry.name: entry for entry in found}
             self._folders[folder] = known
         return known
@@ -77,11 +77,11 @@ class GitTree:
 
     def blob(self, entry: TreeEntry) -> bytes:
         """The bytes of a file's entry."""
-        return self._repository.blob(entry.oid)
+        return self.repository.blob(entry.oid)
 
     def size(self, entry: TreeEntry) -> int:
         """The size of a file's entry in bytes."""
-        return self._repository.blob_size(entry.oid)
+        return self.repository.blob_size(entry.oid)
 
 
 class MemoryTree:

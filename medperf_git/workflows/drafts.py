@@ -94,7 +94,10 @@ def complete(
         raise draft.error("id", "missing", "name it, e.g. `id: preterm-prep`")
     if "/" not in record_id:
         data["id"] = f"{owner}/{record_id}"
-    data["revision"] = next_revision(snapshot, kind, data["id"])
+    try:
+        data["revision"] = next_revision(snapshot, kind, data["id"])
+    except InputError as error:
+        raise draft.error("id", error.message, error.advice) from error
     if kind in ("mlcube", "model"):
         _complete_container(draft, data)
     if kind == "benchmark" and isinstance(data.get("demo_data"), dict):

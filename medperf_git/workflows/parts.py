@@ -87,7 +87,12 @@ def gather_parts(
         ("metrics", metrics, "metrics"),
     ):
         if cube.role != role:
-            raise InputError(f"{cube.id} is a {cube.role} MLCube", code="wrong-role", place=name)
+            raise InputError(
+                f"{cube.id} is a {cube.role} MLCube",
+                code="wrong-role",
+                place=name,
+                advice=f"name one with the role {role}: mpgit mlcube ls",
+            )
     return Parts(science, preparation, metrics, model), tuple(search)
 
 
