@@ -6,16 +6,18 @@ Example:
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from medperf_git.cli import app
-from medperf_git.store.home import Home
 from medperf_git.vcs import Repository
 from medperf_git.workflows.allowed_signers import allowed_signers
-from medperf_git.workflows.audit import AuditReport, audit, snapshot_at
+from medperf_git.workflows.audit import AuditReport, Progress, audit, rewritten, snapshot_at
+from medperf_git.workflows.own_audit import Remembered, audit_known
 from medperf_git.workflows.tree_audit import audit_tree
 
 
@@ -37,6 +39,7 @@ from medperf_git.workflows.tree_audit import audit_tree
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write a file for `ssh-keygen -Y verify`.",
 )
+@click.option("--full", is_flag=True, help="Also what earlier audits of this client have read.")
 @app.options(app.registry_option, app.json_option)
 def command(
     *,
@@ -46,39 +49,65 @@ def command(
     genesis: str | None,
     tree_only: bool,
     signers_file: Path | None,
+    full: bool,
     common: app.Common,
 ) -> int:
     """Replay every transition of main and judge it; exit code 1 if any is refused."""
-    session = None
-    with ExitStack() as stack:
-        if git_dir is None:
-            entry = Home.from_environment().registry(common.registry)
-            session = stack.enter_context(common.session())
-            repository, genesis = session.mirror, entry.genesis
-            newest = session.resolve(head) if head else session.forge.main() or session.main
-            if head is None:
-                # An older main is a good history too; this client knows better.
-                audit(repository, newest, genesis=genesis, after=session.main)
-        else:
-            repository = stack.enter_context(Repository.open(git_dir))
-            newest = repository.resolve(head or "HEAD")
+    door = _clone(git_dir, head, genesis, after) if git_dir else _known(common, head, after, full)
+    with door as (repository, newest, pinned, run):
         if signers_file is not None:
             text = allowed_signers(snapshot_at(repository, newest))
             signers_file.write_text(text, "utf-8")
             app.tell(f"wrote {signers_file}")
         with app.progress("auditing") as step:
             if tree_only:
-                report = audit_tree(repository, newest, genesis=genesis, progress=step)
+                report = audit_tree(repository, newest, genesis=pinned, progress=step)
+                before = Remembered()
             else:
-                since = None
-                if after is not None:
-                    since = session.resolve(after) if session else repository.resolve(after)
-                report = audit(repository, newest, genesis=genesis, after=since, progress=step)
-        common.show(report.as_dict(), lambda: _text(report, pinned=genesis is not None))
+                report, before = run(step)
+        data = report.as_dict() | {"audited_before": asdict(before)}
+        common.show(data, lambda: _text(report, before, pinned=pinned is not None))
         return 0 if report.accepted else 1
 
 
-def _text(report: AuditReport, *, pinned: bool) -> str:
+Run = Callable[[Progress], tuple[AuditReport, Remembered]]
+Door = tuple[Repository, str, str | None, Run]
+"""A repository, its newest commit, the pinned genesis, and how its history is audited."""
+
+
+@contextmanager
+def _clone(
+    git_dir: Path, head: str | None, genesis: str | None, after: str | None
+) -> Iterator[Door]:
+    """Any clone: nothing is remembered of it."""
+    with Repository.open(git_dir) as repository:
+        newest = repository.resolve(head or "HEAD")
+        since = repository.resolve(after) if after else None
+
+        def run(step: Progress) -> tuple[AuditReport, Remembered]:
+            report = audit(repository, newest, genesis=genesis, after=since, progress=step)
+            return report, Remembered()
+
+        yield repository, newest, genesis, run
+
+
+@contextmanager
+def _known(common: app.Common, head: str | None, after: str | None, full: bool) -> Iterator[Door]:
+    """The registry that this client knows."""
+    with common.session() as session:
+        newest = session.resolve(head) if head else session.forge.main() or session.main
+        if head is None and not session.mirror.is_ancestor(session.main, newest):
+            # An older main is a good history too; this client knows better.
+            raise rewritten(session.main, newest)
+        since = session.resolve(after) if after else None
+
+        def run(step: Progress) -> tuple[AuditReport, Remembered]:
+            return audit_known(session, newest, after=since, full=full, progress=step)
+
+        yield session.mirror, newest, session.entry.genesis, run
+
+
+def _text(report: AuditReport, before: Remembered, *, pinned: bool) -> str:
     lines = []
     for failure in report.failures[:50]:
         lines.append(f"✗ commit {failure.commit[:12]}")
@@ -87,6 +116,10 @@ def _text(report: AuditReport, *, pinned: bool) -> str:
             lines.append(f"    {finding.path}{field}: {finding.message} [{finding.code}]")
     verdict = "ACCEPTED" if report.accepted else "REFUSED"
     lines.append(f"{verdict}: {report.commits} commits, {report.records} records")
+    if before.head:
+        lines.append(
+            f"audited before: {before.commits} commits, {before.records} records (--full reads all)"
+        )
     lines.append(f"checked: {report.checked}")
     lines.append(f"genesis {report.identity}" + ("" if pinned else " (not pinned: --genesis)"))
     return "\n".join(app.printable(line) for line in lines)

@@ -116,6 +116,10 @@ class Home:
         """Held while the mirror moves."""
         return self.data / "registries" / registry / "lock"
 
+    def audited(self, registry: str) -> Path:
+        """How far this client's audits of a registry got."""
+        return self.data / "registries" / registry / "audited.json"
+
     def outbox(self, registry: str) -> Path:
         """Signed proposals that are not sent yet."""
         return self.data / "outbox" / registry

@@ -127,7 +127,7 @@ def audit(
     if genesis is not None and identity != genesis:
         raise other_genesis(genesis, identity)
     if after is not None and not repository.is_ancestor(after, head):
-        raise _rewritten(after, head)
+        raise rewritten(after, head)
     commits = list(repository.first_parents(head, after))
     failures: list[Failure] = []
     records = 0
@@ -153,7 +153,8 @@ def other_genesis(pinned: str, found: str) -> RegistryError:
     )
 
 
-def _rewritten(known: str, head: str) -> RegistryError:
+def rewritten(known: str, head: str) -> RegistryError:
+    """The error for a main that does not descend from what was checked."""
     return RegistryError(
         f"main was rewritten: {head[:12]} does not descend from {known[:12]}, "
         "which this client has checked",
