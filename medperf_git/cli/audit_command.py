@@ -53,7 +53,9 @@ def command(
     common: app.Common,
 ) -> int:
     """Replay every transition of main and judge it; exit code 1 if any is refused."""
-    door = _clone(git_dir, head, genesis, after) if git_dir else _known(common, head, after, full)
+    door = (
+        _clone(git_dir, head, genesis, after) if git_dir else _known(common, head, after, full=full)
+    )
     with door as (repository, newest, pinned, run):
         if signers_file is not None:
             text = allowed_signers(snapshot_at(repository, newest))
@@ -92,7 +94,9 @@ def _clone(
 
 
 @contextmanager
-def _known(common: app.Common, head: str | None, after: str | None, full: bool) -> Iterator[Door]:
+def _known(
+    common: app.Common, head: str | None, after: str | None, *, full: bool
+) -> Iterator[Door]:
     """The registry that this client knows."""
     with common.session() as session:
         newest = session.resolve(head) if head else session.forge.main() or session.main
