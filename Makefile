@@ -39,7 +39,7 @@ test: .venv/dev.stamp
 
 e2e: .venv/dev.stamp
 	bash tools/test_needs.sh
-	$(PYTHON) tools/run_tests.py tests/e2e
+	$(PYTHON) tools/run_tests.py -n $(JOBS) tests/e2e
 
 demo: .venv/demo.stamp
 	bash tools/demo_needs.sh $(ENGINE)

@@ -50,7 +50,7 @@ def registry(port: int = 0) -> Iterator[str]:
         config.write_text(
             "version: 0.1\n"
             "log: {level: error, accesslog: {disabled: true}}\n"
-            f"storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
             f"http: {{addr: {address}}}\n"
         )
         log = folder / "log"

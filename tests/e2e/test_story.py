@@ -55,11 +55,14 @@ def test_the_sandbox_story_keeps_its_promise_of_90_seconds(
 
 
 def test_the_researcher_accepts_the_whole_history(story: Told) -> None:
-    report = story.json("researcher", "audit")
+    report = story.json("researcher", "audit", "--full")
     assert report["verdict"] == "accepted"
     assert report["failures"] == []
     assert report["commits"] >= 29
     assert report["checked"].startswith("history")
+    said = re.search(r"ACCEPTED: (\d+) commits, (\d+) records", story.output)
+    assert said is not None  # at the end of the story too, and of all of it
+    assert (int(said[1]), int(said[2])) == (report["commits"], report["records"])
     with Repository.open(story.host) as repository:
         assert report["head"] == repository.resolve("main")
         assert report["commits"] == len(list(repository.first_parents("main")))

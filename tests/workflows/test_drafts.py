@@ -22,9 +22,10 @@ Change = Callable[[dict[str, Any]], object]
 def put(path: str, value: Any) -> Change:
     def change(data: dict[str, Any]) -> None:
         *folders, last = path.split(".")
+        node: Any = data
         for name in folders:
-            data = data[int(name)] if isinstance(data, list) else data[name]
-        data[last] = value
+            node = node[int(name)] if isinstance(node, list) else node[name]
+        node[last] = value
 
     return change
 
@@ -36,7 +37,7 @@ def drop(name: str) -> Change:
 MODELS: dict[str, tuple[Change, str, str]] = {
     "no id": (drop("id"), "id", "missing"),
     "a number as id": (put("id", 5), "id", "missing"),
-    "an id with spaces": (put("id", "my model"), "id", "pattern"),
+    "an id with spaces": (put("id", "my model"), "id", "not the id"),
     "a reserved id": (put("id", "policy"), "id", "reserved"),
     "no name": (drop("name"), "name", "required"),
     "a list as name": (put("name", ["x"]), "name", "string"),

@@ -1,0 +1,41 @@
+"""Measurements, as ratios within one run: ``python -m perf [NAME]...``.
+
+Nothing here passes or fails. Absolute times are those of this machine at this moment; compare
+the ratios.
+
+Example:
+    $ python -m perf start checks
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+
+MEASUREMENTS = {
+    "start": "how long `mpgit --help` takes",
+    "run": "what `mpgit run` adds to the two containers it stands for",
+    "checks": "what a check costs in small and large registries",
+    "audits": "how fast an audit replays a history",
+}
+"""Every measurement: its module's name, and what it measures."""
+
+
+def main(names: list[str]) -> int:
+    """Runs measurements and prints what they say; returns the exit code."""
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        print(f"no measurement {unknown[0]}; known: {', '.join(MEASUREMENTS)}", file=sys.stderr)
+        return 2
+    for name in names or MEASUREMENTS:
+        print(f"{name}: {MEASUREMENTS[name]}", flush=True)
+        began = time.monotonic()
+        for line in importlib.import_module(f"perf.{name}").measure():
+            print(f"  {line}", flush=True)
+        print(f"  (measured in {time.monotonic() - began:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
