@@ -97,7 +97,7 @@ class Place:
         return f"{self.stem}.{signer}" + (f".{key}" if key else "") + ".sig"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SignaturePlace:
     """Where a signature stands."""
 

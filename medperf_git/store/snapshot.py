@@ -273,4 +273,5 @@ class Snapshot:
     def signatures(self, place: Place) -> list[SignaturePlace]:
         """The signatures beside a record."""
         found = self._located(place.folder)
-        return sorted(s for s in found if isinstance(s, SignaturePlace) and s.record == place)
+        mine = (s for s in found if isinstance(s, SignaturePlace) and s.record == place)
+        return sorted(mine, key=lambda signature: signature.path)
