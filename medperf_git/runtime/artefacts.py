@@ -241,6 +241,14 @@ def _not_found(search: _Search, problems: list[MpgitError]) -> ArtefactError:
         return wrong[0]
     name = getattr(artefact, "name", None) or artefact.path or artefact.sha256[:12]
     looked = "; ".join(f"{problem.place}: {problem.message}" for problem in problems)
+    if any(problem.code == "archive-too-large" for problem in problems):
+        return ArtefactError(
+            f"{name} (sha256 {artefact.sha256}): what was found is larger than the record says; "
+            + looked,
+            code="artefact-digest",
+            place=artefact.path,
+            advice="it changed since the record was made: restore it, or submit the next revision",
+        )
     return ArtefactError(
         f"{name} (sha256 {artefact.sha256}) was not found; looked in the cache"
         + (f"; {looked}" if looked else "; nothing else says where it is"),

@@ -63,6 +63,7 @@ class Mounts:
                     f"the task ended without writing {target.name}",
                     code="no-output",
                     place=str(target),
+                    advice="read its log; the MLCube's author must mend it",
                 )
         for written, target in self.files:
             try:
