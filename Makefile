@@ -1,17 +1,20 @@
 # The CI's jobs, word for word. `make venv` first; every other target does it if needed.
 .DELETE_ON_ERROR:
-.PHONY: help venv lint test e2e demo reference perf docs
+.PHONY: help venv lint test e2e attacks fuzz demo reference perf docs
 
 PYTHON := .venv/bin/python
 ENGINE ?= sandbox
 DEMO_sandbox := .venv/bin/mpgit demo
 DEMO_docker := $(PYTHON) tools/demo_images.py .venv/bin/mpgit demo --engine docker
 JOBS ?= 2
+SECONDS_EACH ?= 30
 
 help:
 	@echo "make lint   ruff, mypy, import-linter, generated files"
 	@echo "make test   all tests; installs what they need where it may (root, or sudo in CI)"
 	@echo "make e2e    the end-to-end tests alone"
+	@echo "make attacks   the attack corpus: each refused for its own reason, each twin accepted"
+	@echo "make fuzz   a minute of fuzzing (SECONDS_EACH=30 for each of two targets)"
 	@echo "make demo   three hospitals, one benchmark, on this machine (ENGINE=docker for Docker)"
 	@echo "make reference   plays the story anew into registry/ and its history"
 	@echo "make perf   measurements"
@@ -32,6 +35,7 @@ lint: .venv/dev.stamp
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PYTHON) tools/generate.py --check
+	bash tools/lint_workflows.sh
 
 test: .venv/dev.stamp
 	bash tools/test_needs.sh
@@ -40,6 +44,12 @@ test: .venv/dev.stamp
 e2e: .venv/dev.stamp
 	bash tools/test_needs.sh
 	$(PYTHON) tools/run_tests.py -n $(JOBS) tests/e2e
+
+attacks: .venv/dev.stamp
+	$(PYTHON) -m tests.attacks.run
+
+fuzz: .venv/dev.stamp
+	$(PYTHON) -m fuzz --seconds $(SECONDS_EACH)
 
 demo: .venv/demo.stamp
 	bash tools/demo_needs.sh $(ENGINE)

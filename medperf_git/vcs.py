@@ -61,7 +61,9 @@ class Repository:
             # Within a hook the environment names another repository.
             GIT_DIR=str(Path(repo.git_dir).absolute()),
             GIT_ALLOW_PROTOCOL=PROTOCOLS,
+            # A repository's own notes on what its history "really" is are not believed.
             GIT_NO_REPLACE_OBJECTS="1",
+            GIT_GRAFT_FILE=os.devnull,
             GIT_OPTIONAL_LOCKS="0",
             LC_ALL="C.UTF-8",
         )

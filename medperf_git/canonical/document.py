@@ -34,8 +34,8 @@ MAX_KEY: Final = 1000
 HEADER: Final = "# yaml-language-server: $schema="
 
 _SCHEMA = re.compile(r"[A-Za-z0-9_./-]{1,200}", re.ASCII)
-_PLAIN_KEY = re.compile(r"([A-Za-z](?:[^:]|:(?! |$))*):(?: |$)")
-_QUOTED_KEY = re.compile(r'("(?:[^"\\]|\\.)*"):(?: |$)')
+_PLAIN_KEY = re.compile(r"([A-Za-z][^:]*(?::(?! |$)[^:]*)*):(?: |$)")
+_QUOTED_KEY = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"):(?: |$)')
 _STEP = 2
 
 
@@ -202,7 +202,7 @@ class _Parser:
             return None
         line = self.lines[self.at]
         content = line[indent:]
-        if content.startswith(" ") or not content or line[:indent].strip(" "):
+        if not content or content[0] == " " or not line.startswith(" " * indent):
             return None
         return content
 

@@ -34,6 +34,8 @@ _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./@+,()=-]|:(?=[A-Za-z0-9_./@+]))*"
 # Words that YAML 1.1 or 1.2 readers take for a boolean or null, in any case.
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
+_LONGEST_RESERVED = max(map(len, _RESERVED))
+
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]{2,3})?", re.ASCII)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})", re.ASCII)
 
@@ -48,6 +50,8 @@ _UNSEEN = (
 )  # fmt: skip
 _UNSEEN_CLASS = "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in _UNSEEN)
 _ESCAPE = re.compile(f'["\\\\{_UNSEEN_CLASS}]')
+_JSON = json.JSONDecoder()
+_LONG_ESCAPE = re.compile(r"\\(?:U([0-9A-F]{8})|.)")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -55,8 +59,8 @@ def is_plain(text: str) -> bool:
     """Whether `text` may stand without quotes: the one place that decides it."""
     return (
         _PLAIN.fullmatch(text) is not None
-        and not text.endswith(" ")
-        and text.lower() not in _RESERVED
+        and text[-1] != " "
+        and (len(text) > _LONGEST_RESERVED or text.lower() not in _RESERVED)
     )
 
 
@@ -149,10 +153,11 @@ def read_quoted(token: str) -> str:
     try:
         # YAML's \UXXXXXXXX is the one escape that JSON lacks; an escaped backslash before a
         # U must stay as it is, hence the pairwise match.
-        text = json.loads(re.sub(r"\\(?:U([0-9A-F]{8})|.)", _to_json, token))
+        json_token = _LONG_ESCAPE.sub(_to_json, token) if "\\U" in token else token
+        text, end = _JSON.raw_decode(json_token)
     except (ValueError, OverflowError) as error:
         raise CanonicalError(f"not a double-quoted string: {token[:60]!r}") from error
-    if not isinstance(text, str):
+    if end != len(json_token) or not isinstance(text, str):
         raise CanonicalError(f"not a double-quoted string: {token[:60]!r}")
     return text
 

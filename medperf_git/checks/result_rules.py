@@ -8,16 +8,20 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from medperf_git.canonical.digest import sha256_hex
 from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.science_rules import benchmark_of
 from medperf_git.checks.transition import Transition
 from medperf_git.records.association import DatasetAssociation, ModelAssociation
+from medperf_git.records.container import Container, TaskName
 from medperf_git.records.dataset import Dataset
 from medperf_git.records.metric import conform
 from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.records.result import Result
+from medperf_git.runtime.materials import parameters_yaml
 from medperf_git.store.paths import Place
 
 
@@ -118,26 +122,25 @@ class CasesOfDataset(Rule):
 
 
 class WhatRan(Rule):
-    """The steps of a result ran the pinned model and the benchmark's metrics MLCube."""
+    """The steps of a result ran the pinned model and the benchmark's metrics MLCube.
+
+    With their own parameters and files: a model tuned at one site would be another model.
+    """
 
     advice = "run it again: `mpgit run` fills in what ran"
 
     def check(self, transition: Transition) -> Iterator[Finding]:
-        """Every result whose steps name other images or files."""
+        """Every result whose steps name other images, parameters or files."""
         for place, result in _results(transition):
             benchmark = benchmark_of(transition, result.benchmark)
             model = transition.head.resolve("model", result.model).record
             metrics = transition.head.resolve("mlcube", benchmark.evaluation_metrics).record
             assert isinstance(model, Model) and isinstance(metrics, MLCube)  # noqa: S101, PT018
             ran = [
-                (step.task, step.image_type, step.image, sorted(step.additional_files))
-                for step in result.execution.steps
+                (s.task, s.image_type, s.image, s.parameters, sorted(s.additional_files))
+                for s in result.execution.steps
             ]
-            wanted = [
-                (task, c.image.type, c.image_digest, sorted(f.sha256 for f in c.additional_files))
-                for task, c in (("infer", model), ("evaluate", metrics))
-            ]
-            if ran != wanted:
+            if ran != [_step("infer", model), _step("evaluate", metrics)]:
                 yield self.finding(
                     place.path,
                     "the steps are not `infer` by the pinned model and `evaluate` by the "
@@ -150,3 +153,12 @@ class WhatRan(Rule):
                     "missing: a result says against which commit it ran",
                     field="execution.registry_commit",
                 )
+
+
+def _step(task: TaskName, container: Container) -> tuple[Any, ...]:
+    """What a step must say that ran this task of this container, and nothing else."""
+    parameters = None
+    if "parameters_file" in container.tasks[task].input_volumes:
+        parameters = sha256_hex(parameters_yaml(container.parameters))
+    files = sorted(file.sha256 for file in container.additional_files)
+    return task, container.image.type, container.image_digest, parameters, files

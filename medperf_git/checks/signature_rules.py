@@ -11,7 +11,6 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from medperf_git.checks.report import Approval, Finding, RecordStatus
 from medperf_git.checks.rule import Rule
@@ -94,9 +93,8 @@ class SignatureKey(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every signature by a key that does not speak for its signer now."""
         for place, record in transition.judged():
-            for signature in transition.signatures.get(place, []):
-                made_by = transition.signature(signature).key.text
-                if made_by not in _accepted(signature, record, transition.view):
+            for signature, parsed in transition.sound(place):
+                if parsed.key.text not in _accepted(signature, record, transition.view):
                     yield self.finding(
                         signature.path, f"its key is no active key of {signature.signer}"
                     )
@@ -117,8 +115,7 @@ class SignatureFits(Rule):
         """Every signature over other bytes or for another namespace."""
         for place, _ in transition.judged():
             payload = transition.added[place].payload
-            for signature in transition.signatures.get(place, []):
-                parsed = transition.signature(signature)
+            for signature, parsed in transition.sound(place):
                 try:
                     parsed.verify(payload, transition.namespace(place))
                 except TrustError as error:
@@ -138,10 +135,9 @@ class OneKeyOnePerson(Rule):
         """Every second use of a key on one record."""
         for place, _ in transition.judged():
             used: dict[bytes, str] = {}
-            for signature in transition.signatures.get(place, []):
+            for signature, parsed in transition.sound(place):
                 # The point alone: one key can be listed with and without a token's envelope.
-                key = transition.signature(signature).key.point
-                other = used.setdefault(key, signature.signer)
+                other = used.setdefault(parsed.key.point, signature.signer)
                 if other != signature.signer:
                     yield self.finding(signature.path, f"made with a key that {other} signed with")
 
@@ -158,16 +154,11 @@ def status_of(transition: Transition, place: Place, record: Record) -> RecordSta
             Approval(r.role, r.threshold, r.eligible, tuple(sorted(signers & set(r.eligible))))
             for r in nearest.requirements
         ),
-        tuple(key.name for key in _unproved(transition, wanted, signatures)),
+        tuple(key.name for key in _unproved(transition, wanted, place)),
     )
 
 
-def _unproved(
-    transition: Transition, wanted: Demand, signatures: list[SignaturePlace]
-) -> list[Key]:
-    proved = set()
-    for signature in signatures:
-        if signature.signer == signature.record.id:
-            with suppress(TrustError, CanonicalError):  # such a one proves nothing
-                proved.add(transition.signature(signature).key.text)
+def _unproved(transition: Transition, wanted: Demand, place: Place) -> list[Key]:
+    own = (parsed for signature, parsed in transition.sound(place) if signature.signer == place.id)
+    proved = {parsed.key.text for parsed in own}
     return [key for key in wanted.proofs if key.public_key not in proved]

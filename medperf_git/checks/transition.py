@@ -12,11 +12,12 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from medperf_git.errors import GitError, MpgitError, RegistryError, TrustError
+from medperf_git.errors import CanonicalError, GitError, MpgitError, RegistryError, TrustError
 from medperf_git.git_objects import FILE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Committee
@@ -83,6 +84,11 @@ class _GenesisView:
         """None: a genesis has no policies."""
         del benchmark
         return None
+
+    def withdrawers(self, kind: str, record_id: str, /) -> frozenset[str]:
+        """Nobody: a genesis withdraws nothing."""
+        del kind, record_id
+        return frozenset()
 
 
 @dataclass
@@ -199,6 +205,12 @@ class Transition:
                 raise TrustError(error.message) from error
             known = self._parsed[place] = sshsig.Signature.parse(payload)
         return known
+
+    def sound(self, record: Place) -> Iterator[tuple[SignaturePlace, sshsig.Signature]]:
+        """The signatures beside a record that can be read; `SignatureFormat` reports the others."""
+        for place in self.signatures.get(record, []):
+            with suppress(TrustError, CanonicalError):
+                yield place, self.signature(place)
 
 
 def _is_new_file(change: Change) -> bool:

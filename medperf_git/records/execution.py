@@ -10,13 +10,17 @@ Example:
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medperf_git.records.base import Commit, Name, Part, Sha256
 from medperf_git.records.container import ImageType, TaskName
 from medperf_git.records.metric import Denominator, MetricValue
+
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,63}", re.ASCII)
+"""Names of packages and their versions: words, since text could say anything about anybody."""
 
 
 class Limit(Part):
@@ -83,6 +87,15 @@ class Step(Part):
     """What was in force."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """How long it took."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.software and self.image_type != "source":
+            raise ValueError("software: stands only beside a `source` image")
+        for word in (*self.software, *self.software.values()):
+            if not _VERSION.fullmatch(word):
+                raise ValueError(f"software: {word[:40]!r} is no package's name or version")
+        return self
 
 
 class Client(Part):

@@ -234,6 +234,13 @@ class Snapshot:
         """The benchmark's standing policy."""
         return self._typed(self.standing("policy", benchmark), Policy)
 
+    def withdrawers(self, kind: str, record_id: str) -> frozenset[str]:
+        """Who signed the withdrawal of a record's newest revision; nobody if it is in use."""
+        newest = self.newest(kind, record_id)
+        if newest is None or not self.is_withdrawn(newest):
+            return frozenset()
+        return frozenset(signature.signer for signature in self.signatures(newest.withdrawal))
+
     # --- listing -------------------------------------------------------------------------
 
     def places(self, kind: str, below: str | None = None) -> Iterator[Place]:

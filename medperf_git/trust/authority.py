@@ -17,6 +17,8 @@ from typing import Protocol
 from medperf_git.records.association import DatasetAssociation, ModelAssociation
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Benchmark, Committee
+from medperf_git.records.dataset import Dataset
+from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.records.participant import Key, Participant
 from medperf_git.records.policy import Policy
 from medperf_git.records.result import Result
@@ -38,6 +40,9 @@ class View(Protocol):
 
     def policy(self, benchmark: str, /) -> Policy | None:
         """The benchmark's standing policy."""
+
+    def withdrawers(self, kind: str, record_id: str, /) -> frozenset[str]:
+        """Who signed the withdrawal of a record's newest revision; nobody if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,10 @@ def demand(record: Record, base: View) -> Demand:
     A demand that nobody can fulfil (no such benchmark, no root) has an empty `eligible`:
     default deny.
     """
+    return _with_who_withdrew(record, base, _demand(record, base))
+
+
+def _demand(record: Record, base: View) -> Demand:
     rule = _RULES.get(type(record))
     if rule is not None:
         return rule(record, base)
@@ -222,6 +231,29 @@ def _withdrawal(record: Withdrawal, base: View) -> Demand:
 
 
 _THIRD_PART_OWNS = frozenset({"model-association", "dataset-association", "result"})
+
+
+_OWNED = (MLCube, Model, Dataset, Benchmark, ModelAssociation, DatasetAssociation, Result)
+
+
+def _with_who_withdrew(record: Record, base: View, wanted: Demand) -> Demand:
+    """What others than the owner took out of use comes back only with others' consent.
+
+    An association comes back with its committee, anything else with the administrators. The
+    owner's signature beside theirs does not make a withdrawal the owner's own.
+    """
+    if not isinstance(record, _OWNED):
+        return wanted
+    if not base.withdrawers(record.kind, record.record_id) - {record.owner}:
+        return wanted
+    if isinstance(record, ModelAssociation | DatasetAssociation):
+        consent = _committee(base, record.benchmark.id)
+    else:
+        consent = _administrators(base)
+    (way,) = wanted.alternatives
+    if consent in way.requirements:
+        return wanted
+    return Demand((Alternative((*way.requirements, consent)),), wanted.proofs)
 
 
 def keys_of(participant: str, record: Record, base: View) -> tuple[Key, ...]:

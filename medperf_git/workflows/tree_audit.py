@@ -71,6 +71,10 @@ class PastView:
         record = self._load(self.policy_place)
         return record if isinstance(record, Policy) else None
 
+    def withdrawers(self, _kind: str, _record_id: str, /) -> frozenset[str]:
+        """Nobody: whether the revision before was withdrawn already, only the history tells."""
+        return frozenset()
+
     def _load(self, place: Place | None) -> Record | None:
         return None if place is None else _record(self.snapshot, place)
 

@@ -43,6 +43,10 @@ def findings(report: Report) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
+def _preparation(registry: Simulator) -> Record:
+    return registry.mlcube(PREPARATION, "data-preparation")
+
+
 def _withdraws(kind: str, record_id: str) -> Build:
     return lambda registry: registry.withdrawal(kind, record_id)
 
@@ -466,6 +470,37 @@ def test_a_withdrawn_result_may_be_followed_by_another() -> None:
     assert registry.snapshot.standing("result", RESULT) is None
     registry.merge(registry.sign(registry.result(), by=["ky"]))
     assert registry.snapshot.standing("result", RESULT) == Place("result", RESULT, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "record_id", "again", "owner", "others"),
+    [
+        ("dataset", DATASET, lambda r: r.dataset(), "ky", ["ada", "amy"]),
+        ("model", MODEL, lambda r: r.model(), "maker", ["ada", "amy"]),
+        ("mlcube", PREPARATION, _preparation, "chair", ["ada", "amy"]),
+        ("result", RESULT, lambda r: r.result(), "ky", ["ada", "amy"]),
+        ("model-association", ASSOCIATION, lambda r: r.model_association(), "maker", COMMITTEE[:2]),
+    ],
+)
+@pytest.mark.parametrize("withdrawn_by_owner", [True, False])
+def test_what_others_withdrew_comes_back_with_them(
+    kind: str,
+    record_id: str,
+    again: Build,
+    owner: str,
+    others: list[str],
+    withdrawn_by_owner: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    registry = full_registry()
+    auto = registry.policy(models={"mode": "auto"})
+    registry.merge(registry.sign(auto, by=COMMITTEE[:2]))
+    gone = registry.withdrawal(kind, record_id)
+    registry.merge(registry.sign(gone, by=[owner] if withdrawn_by_owner else others))
+    record = again(registry)
+    alone = registry.check(registry.sign(record, by=[owner]))
+    assert alone.verdict == ("complete" if withdrawn_by_owner else "awaiting"), alone.findings
+    together = registry.check(registry.sign(record, by=[owner, *others]))
+    assert together.verdict == ("invalid" if withdrawn_by_owner else "complete")
 
 
 def test_nothing_is_withdrawn_twice() -> None:

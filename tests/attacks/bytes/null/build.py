@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+
+
+def attack(world: World) -> None:
+    world.respell("name: ky/other", "name: ~")
+
+
+def twin(world: World) -> None:
+    world.propose(world.dataset("ky/other"), by=["ky"])

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+from tests.support.simulator import key_entry
+
+
+def attack(world: World) -> None:
+    new = world.participant("ms", key_entry("ms"), {**key_entry("ky"), "name": "stolen"})
+    world.propose_forged(new, {"ms": "ms", "ms.stolen": "ms"})
+
+
+def twin(world: World) -> None:
+    new = world.participant("ms", key_entry("ms"), key_entry("ms", "second"))
+    world.propose_forged(new, {"ms": "ms", "ms.second": "ms:second"})

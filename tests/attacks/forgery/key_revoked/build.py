@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+from tests.support.simulator import key_entry
+
+
+def base(world: World) -> None:
+    keys = key_entry("ky", revoked="lost"), key_entry("ky", "second")
+    world.merge(world.sign(world.participant("ky", *keys), by=["ky"], proofs=["second"]))
+
+
+def attack(world: World) -> None:
+    world.propose(world.dataset("ky/other"), by=["ky:first"])
+
+
+def twin(world: World) -> None:
+    world.propose(world.dataset("ky/other"), by=["ky:second"])

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+
+
+def attack(world: World) -> None:
+    world.propose(world.policy(), by=["chair", "anna", "ben"])
+
+
+def twin(world: World) -> None:
+    world.propose(world.policy(), by=["anna", "ben"])

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+
+
+def attack(world: World) -> None:
+    world.propose_fields(world.dataset("ky/other"), {"name": "Other\nJane Doe"}, by=["ky"])
+
+
+def twin(world: World) -> None:
+    world.propose_fields(world.dataset("ky/other"), {"name": "Other"}, by=["ky"])

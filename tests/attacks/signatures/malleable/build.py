@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.attacks.world import World
+
+
+def attack(world: World) -> None:
+    world.propose_signed(world.dataset("ky/other"), "ky", malleate=True)
+
+
+def twin(world: World) -> None:
+    world.propose_signed(world.dataset("ky/other"), "ky")

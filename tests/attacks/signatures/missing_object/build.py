@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from tests.attacks.world import FILE, NOWHERE, World
+
+
+def attack(world: World) -> None:
+    world.propose(world.dataset("ky/other"), by=["ky"])
+    world.put_object("registry/datasets/ky/other/1.ky.sig", FILE, NOWHERE)
+
+
+def twin(world: World) -> None:
+    world.propose(world.dataset("ky/other"), by=["ky"])
