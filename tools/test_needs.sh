@@ -9,6 +9,10 @@ source ./needs.sh
 need git git
 need ssh-keygen openssh-client
 need bwrap bubblewrap
+need npm npm
+need sshd openssh-server
+need lighttpd lighttpd
+need shellcheck shellcheck
 need_images
 install_missing_and_docker
 start_docker

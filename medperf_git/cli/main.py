@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, str]] = {
     "request": "Open requests: look, approve, merge.",
     "check": "The verdict on a transition.",
     "audit": "Check main's whole history.",
+    "server": "A plain Git server's repository with its guard.",
     "demo": "The whole story on real patients' data, in ./demo.",
 }
 """Every command with its line in `mpgit --help`; the module has the same name."""
