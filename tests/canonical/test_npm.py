@@ -90,6 +90,6 @@ def test_what_readers_differ_about(reader: Path) -> None:
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a node each time
 )
-@given(st.lists(mappings, min_size=20, max_size=60))
+@given(st.lists(mappings, min_size=1, max_size=12))
 def test_anything(reader: Path, data: list[dict[str, Any]]) -> None:
     assert_same(reader, [emit(Document("x", each)) for each in data])

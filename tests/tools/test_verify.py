@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -335,6 +336,17 @@ def test_a_good_registry_is_accepted(
     assert audit(path, identity)
     assert verify(path, identity) == (True, "ACCEPTED\n")
     assert verify(path) == (True, "ACCEPTED\n")
+
+
+def test_the_reference_registry_is_accepted(tmp_path: Path) -> None:
+    top = VERIFY.parent.parent
+    files = {
+        str(path.relative_to(top)): path.read_bytes()
+        for path in (top / "registry").rglob("*")
+        if path.is_file()
+    }
+    facts = json.loads((top / "examples" / "preterm" / "reference.json").read_text())
+    assert verify(place(tmp_path, files), facts["genesis"]) == (True, "ACCEPTED\n")
 
 
 def test_another_genesis_is_refused(tmp_path: Path) -> None:
