@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,7 +130,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-class _Search:
+class _Search(ABC):
     """Where one artefact may be, how it is copied and how it is verified."""
 
     def __init__(self, store: ArtefactStore, artefact: Artefact) -> None:
@@ -137,14 +138,17 @@ class _Search:
         self.artefact = artefact
 
     @property
+    @abstractmethod
     def kept(self) -> Path:
-        raise NotImplementedError
+        """Where the cache keeps it."""
 
+    @abstractmethod
     def digest(self, path: Path) -> str:
-        raise NotImplementedError
+        """The digest of what was found."""
 
+    @abstractmethod
     def copy(self, source: str, folder: Path) -> Path:
-        raise NotImplementedError
+        """Copies it from a source into a folder; returns the copy."""
 
     def sources(self) -> Iterator[str]:
         """Local paths first, then URLs, as text that an error can show."""

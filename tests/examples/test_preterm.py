@@ -18,17 +18,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import sklearn
+from sklearn import metrics as sklearn_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
-
-NEEDED = "the example's MLCubes need it"
-np = pytest.importorskip("numpy", reason=NEEDED)
-pytest.importorskip("scipy", reason=NEEDED)
-sklearn = pytest.importorskip("sklearn", reason=NEEDED)
-sklearn_metrics = pytest.importorskip("sklearn.metrics", reason=NEEDED)
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "preterm"
 MODELS = ("rule", "logistic", "forest")

@@ -57,8 +57,8 @@ def test_the_host_is_not_there(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Non
     beside.write_text(marker)
     monkeypatch.setenv("MPGIT_SECRET", marker)
     hidden = [
-        str(labels), str(beside), "/root/.pyenv/version", "/root/.ssh", "/root/.gitconfig",
-        str(Path(__file__).parent), "/work/shared", "/var/run/docker.sock", "/run/docker.sock",
+        str(labels), str(beside), "/root/.ssh", "/root/.gitconfig", str(Path.home() / ".ssh"),
+        str(Path(__file__).parent), "/var/run/docker.sock", "/run/docker.sock",
         "/var/lib/docker", "/dev/vda", "/dev/kmsg", "/dev/mem",
     ]  # fmt: skip
     lab.data |= {"secrets": str(hidden).replace("'", '"'), "marker": marker}
