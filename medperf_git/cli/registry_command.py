@@ -12,11 +12,13 @@ from typing import Any, Final
 import click
 
 from medperf_git.cli import app
+from medperf_git.cli.github_options import github_options
 from medperf_git.errors import InputError, RegistryError
 from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.trust import keyring
 from medperf_git.workflows import registry as workflow
+from medperf_git.workflows.github import Guard, address
 from medperf_git.workflows.propose import waiting
 from medperf_git.workflows.session import refused
 
@@ -53,23 +55,32 @@ def _policy_options(*, defaults: bool) -> Callable[[app.FunctionT], app.Function
 
 @command.command("init")
 @click.argument("name")
-@click.argument("url")
+@click.argument("url", required=False)
 @click.option("--title", required=True, help="The registry's name, for people.")
 @click.option("--description", help="What it is for.")
 @click.option("--participant", required=True, help="Your id: the first administrator.")
 @click.option("--participant-name", required=True, help="Your name, for people.")
 @click.option("--key", "key_name", default="default", show_default=True, help="Your key.")
+@click.option(
+    "--github",
+    metavar="OWNER/NAME",
+    help="It lives there: URL may be left out, and GitHub's guard is set up with it.",
+)
+@github_options(required=False)
 @_policy_options(defaults=True)
 @app.options(app.yes_option, app.json_option)
 def init(
     *,
     name: str,
-    url: str,
+    url: str | None,
     title: str,
     description: str | None,
     participant: str,
     participant_name: str,
     key_name: str,
+    github: str | None,
+    action: str | None,
+    owners: tuple[str, ...],
     common: app.Common,
     **policy: str,
 ) -> None:
@@ -77,6 +88,7 @@ def init(
 
     NAME is what this client calls it.
     """
+    url, guard = _where(url, github, action, owners)
     home = Home.from_environment()
     signer = keyring.signer(home.key(key_name), app.ask_passphrase)
     with app.typed("participant"):
@@ -92,7 +104,7 @@ def init(
     _refuse_entry(name, url)
     common.confirm(f"Found the registry «{title}» at {url}?")
     with app.typed("registry"):
-        founded = workflow.found(home, name, url, root, person, signer, key_name)
+        founded = workflow.found(home, name, url, root, person, signer, key_name, guard)
     common.show(
         {"genesis": founded.entry.genesis, "commit": founded.commit, "url": url},
         f"founded {title}\ngenesis {founded.entry.genesis}",
@@ -100,6 +112,24 @@ def init(
     app.next_step(
         f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}"
     )
+    if guard is not None:
+        app.next_step("import main's .github/ruleset.json: Settings, Rules, Rulesets, Import")
+
+
+def _where(
+    url: str | None, github: str | None, action: str | None, owners: tuple[str, ...]
+) -> tuple[str, Guard | None]:
+    """The address, and GitHub's guard where the registry lives there."""
+    if github is None:
+        if action or owners:
+            raise click.UsageError("--action and --owner go with --github OWNER/NAME")
+        if url is None:
+            raise click.UsageError("Missing argument 'URL' (or --github OWNER/NAME).")
+        return url, None
+    there = address(github)
+    if action is None:
+        raise click.UsageError("--github needs --action OWNER/NAME@COMMIT and --owner @WHO")
+    return url or there, Guard(action, owners)
 
 
 def _refuse_entry(name: str, url: str, genesis: str = "0" * 64) -> None:

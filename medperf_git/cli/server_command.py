@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from medperf_git.cli import app
-from medperf_git.workflows.github import write_github
+from medperf_git.cli.github_options import github_options
+from medperf_git.workflows.github import Guard, write_github
 from medperf_git.workflows.server import Limits, init_server
 
 _DEFAULT = Limits()
@@ -84,20 +85,8 @@ def _this_program() -> Path:
 
 @command.command("github")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--action",
-    required=True,
-    metavar="OWNER/NAME@COMMIT",
-    help="medperf_git on GitHub, at the commit that shall judge.",
-)
+@github_options(required=True)
 @click.option("--genesis", required=True, help="The registry's fingerprint: SHA-256.")
-@click.option(
-    "--owner",
-    "owners",
-    multiple=True,
-    required=True,
-    help="Who agrees to changes outside registry/: @person or @org/team; may be given again.",
-)
 @app.options(app.json_option)
 def github(
     *, folder: Path, action: str, genesis: str, owners: tuple[str, ...], common: app.Common
@@ -106,6 +95,6 @@ def github(
 
     Two workflows, CODEOWNERS, and a ruleset to import; commit them in a request of their own.
     """
-    written = write_github(folder, action=action, genesis=genesis, owners=owners)
+    written = write_github(folder, Guard(action, owners), genesis)
     common.show([str(path) for path in written], "\n".join(f"wrote {path}" for path in written))
     app.next_step("import .github/ruleset.json: Settings, Rules, Rulesets, Import")

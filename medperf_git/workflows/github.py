@@ -1,18 +1,19 @@
 """What a registry on GitHub needs: two workflows, code owners, and a ruleset to import.
 
-The files stand in ``medperf_git/templates/github``. They are control plane: they go to main in a
-request of their own. Talks to nobody.
+The files stand in ``medperf_git/templates/github``. They are control plane: they go to main apart
+from records, before the genesis (`mpgit registry init --github`) or in a request of their own
+(`mpgit server github`). Talks to nobody.
 
-Example::
-
-    write_github(Path("."), action=f"medperf/medperf_git@{'0' * 40}", genesis="3f2a…",
-                 owners=("@clinics/administrators",))
+Example:
+    >>> guard = Guard(f"medperf/medperf_git@{'0' * 40}", ("@clinics/administrators",))
+    >>> sorted(guard.files("f" * 64))[0]
+    '.github/CODEOWNERS'
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -28,28 +29,80 @@ WRITTEN: Final = {
 }
 """Each template, and where it is written to."""
 
-_ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+@[0-9a-f]{40}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+_ACTION = re.compile(_REPOSITORY.pattern + r"@[0-9a-f]{40}")
 _GENESIS = re.compile(r"[0-9a-f]{64}")
 _OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]+)?")
 
 
-def write_github(folder: Path, *, action: str, genesis: str, owners: Sequence[str]) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who and what guards a registry's main on GitHub.
+
+    Attributes:
+        action: this project's repository and the commit whose validator judges,
+            `owner/name@commit`.
+        owners: who must agree to what changes outside `registry/`: `@person`, `@org/team`.
+
+    Raises:
+        InputError: one of them is none.
+    """
+
+    action: str
+    owners: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuses what could move, or say more than one thing."""
+        _refuse(_ACTION, self.action, "--action", "OWNER/NAME@COMMIT, in full: no tag moves it")
+        if not self.owners:
+            raise InputError("nobody is named", place="--owner", advice="@person or @org/team")
+        for owner in self.owners:
+            _refuse(_OWNER, owner, "--owner", "@person or @organisation/team")
+
+    def files(self, genesis: str) -> dict[str, bytes]:
+        """The files by their paths, for the registry with this genesis.
+
+        Raises:
+            InputError: not a SHA-256.
+        """
+        _refuse(_GENESIS, genesis, "--genesis", "`mpgit registry ls` shows it")
+        templates = files("medperf_git") / "templates" / "github"
+        values = {
+            "@ACTION@": self.action,
+            "@GENESIS@": f'"{genesis}"',
+            "@OWNERS@": " ".join(self.owners),
+        }
+        written = {}
+        for name, path in WRITTEN.items():
+            text = (templates / name).read_text("utf-8")
+            for mark, value in values.items():
+                text = text.replace(mark, value)
+            written[path] = text.encode()
+        return written
+
+
+def address(repository: str) -> str:
+    """Where Git finds `OWNER/NAME` on GitHub.
+
+    Raises:
+        InputError: not a repository's name.
+    """
+    _refuse(_REPOSITORY, repository, "--github", "OWNER/NAME")
+    return f"https://github.com/{repository}.git"
+
+
+def write_github(folder: Path, guard: Guard, genesis: str) -> list[Path]:
     """Writes the files into a checkout; returns them.
 
     Args:
         folder: the checkout's top.
-        action: this project's repository and commit, `owner/name@commit`.
+        guard: who and what guards main.
         genesis: the registry's fingerprint.
-        owners: who must agree to what changes outside `registry/`: `@person`, `@org/team`.
 
     Raises:
-        InputError: one of them is none, or a file is there already.
+        InputError: no genesis, or a file is there already.
     """
-    _refuse(_ACTION, action, "--action", "owner/name@COMMIT, the commit in full: no tag moves it")
-    _refuse(_GENESIS, genesis, "--genesis", "`mpgit registry ls` shows it")
-    for owner in owners:
-        _refuse(_OWNER, owner, "--owner", "@person or @organisation/team")
-    targets = [folder / place for place in WRITTEN.values()]
+    targets = {folder / path: payload for path, payload in guard.files(genesis).items()}
     for target in targets:
         if target.exists():
             raise InputError(
@@ -58,14 +111,10 @@ def write_github(folder: Path, *, action: str, genesis: str, owners: Sequence[st
                 place=str(target),
                 advice="move it away, then compare",
             )
-    templates = files("medperf_git") / "templates" / "github"
-    for name, target in zip(WRITTEN, targets, strict=True):
-        text = (templates / name).read_text("utf-8")
-        text = text.replace("@ACTION@", action).replace("@GENESIS@", f'"{genesis}"')
-        text = text.replace("@OWNERS@", " ".join(owners))
+    for target, payload in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, text.encode(), 0o644)
-    return targets
+        write_bytes(target, payload, 0o644)
+    return list(targets)
 
 
 def _refuse(pattern: re.Pattern[str], text: str, place: str, advice: str) -> None:

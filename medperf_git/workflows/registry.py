@@ -26,11 +26,12 @@ from medperf_git.store.change import write_files
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.paths import Place
 from medperf_git.store.snapshot import Snapshot
-from medperf_git.store.tree import MemoryTree
+from medperf_git.store.tree import GitTree, MemoryTree, find
 from medperf_git.trust import keyring
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import Repository, identity_from_environment
 from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
+from medperf_git.workflows.github import Guard
 from medperf_git.workflows.propose import (
     Proposal,
     clear_scratch,
@@ -71,6 +72,7 @@ def found(
     person: Participant,
     signer: Signer,
     key_name: str,
+    guard: Guard | None = None,
 ) -> Founded:
     """Makes a registry on an empty host: control plane first, then the genesis.
 
@@ -82,9 +84,10 @@ def found(
         person: the administrator's participant record.
         signer: the administrator's key.
         key_name: that key's name.
+        guard: also what guards it on GitHub, before the genesis and with it pinned.
 
     Raises:
-        RegistryError: there is a registry at the address already.
+        RegistryError: there is a registry at the address already, or one of the guard's files.
         GitError: out of reach.
     """
     files, identity = _genesis_files(root, person, signer)
@@ -101,6 +104,8 @@ def found(
                 advice=f"mpgit registry add {entry_name} {url} --genesis SHA256",
             )
         base = main or _control_plane(mirror)
+        if guard is not None:
+            base = _guarded(mirror, base, guard.files(identity), url)
         report = check(Snapshot(MemoryTree({})), Snapshot(MemoryTree({}).with_files(files)))
         if not report:
             raise refusal(report)
@@ -130,6 +135,21 @@ def _control_plane(mirror: Repository) -> str:
     tree = write_files(mirror, EMPTY_TREE, files)
     message = "Add schemas and a README for the registry"
     return mirror.write_commit(tree, [], message, identity_from_environment())
+
+
+def _guarded(mirror: Repository, base: str, files: dict[str, bytes], url: str) -> str:
+    tree = mirror.commit(base).tree
+    for path in files:
+        if find(GitTree(mirror, tree), path) is not None:
+            raise RegistryError(
+                "it is there already, and nothing is overwritten",
+                code="file-exists",
+                place=f"{url}: {path}",
+                advice="found it without --github, then compare with `mpgit server github DIR`",
+            )
+    tree = write_files(mirror, tree, files)
+    message = "Guard main: workflows, code owners, a ruleset"
+    return mirror.write_commit(tree, [base], message, identity_from_environment())
 
 
 def _genesis_files(
