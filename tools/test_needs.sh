@@ -10,6 +10,8 @@ need git git
 need ssh-keygen openssh-client
 need bwrap bubblewrap
 need npm npm
+need cc gcc
+[ -e /usr/include/openssl/evp.h ] || missing+=(libssl-dev)
 need sshd openssh-server
 need lighttpd lighttpd
 need shellcheck shellcheck

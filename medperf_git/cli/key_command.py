@@ -29,7 +29,7 @@ def command() -> None:
     "--import",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take this OpenSSH Ed25519 key; a lone .pub signs through the agent or a token.",
+    help="Take this OpenSSH Ed25519 key, or a token's; a lone .pub signs through the agent.",
 )
 @app.options(app.json_option)
 def create(*, name: str, no_passphrase: bool, source: Path | None, common: app.Common) -> None:
@@ -78,15 +78,16 @@ def ls(*, common: app.Common) -> None:
         lambda: (
             app.table(
                 ("name", "fingerprint", "where"),
-                [
-                    (n, k.fingerprint, "file" if home.key(n).exists() else "agent or token")
-                    for n, k in rows
-                ],
+                [(n, k.fingerprint, _where(home.key(n))) for n, k in rows],
             )
             if rows
             else "no key yet: mpgit key create"
         ),
     )
+
+
+def _where(path: Path) -> str:
+    return "agent or token" if keyring.is_elsewhere(path) else "file"
 
 
 @command.command("view")

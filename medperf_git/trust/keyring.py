@@ -1,8 +1,8 @@
 """Private keys on this machine, and signing with them.
 
 Keys are ordinary OpenSSH files. A key whose private half is not here (an agent, a hardware
-token) signs through ``ssh-keygen -Y sign``. Never prints or asks: callers bring a function
-that asks for a passphrase.
+token) signs through ``ssh-keygen -Y sign``, which itself asks for a touch or a PIN. Never prints
+or asks: callers bring a function that asks for a passphrase.
 
 Example:
     >>> import tempfile
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from medperf_git.atomic import write_bytes
 from medperf_git.errors import TrustError
 from medperf_git.trust import sshsig
-from medperf_git.trust.keys import ED25519, PublicKey
+from medperf_git.trust.handle import token_key
+from medperf_git.trust.keys import ED25519, SK_ED25519, PublicKey
 
 AskPassphrase = Callable[[str], str | None]
 """Given the key's name, the passphrase, or None where nobody can be asked."""
@@ -72,15 +74,20 @@ class AgentSigner:
             TrustError: ssh-keygen could not sign.
         """
         command = ["ssh-keygen", "-Y", "sign", "-f", str(self.file), "-n", namespace, "-q"]
+        # "Confirm user presence": somebody has to read it, or nobody touches the token.
+        speaks = self.public.algorithm == SK_ED25519 and sys.stderr.isatty()
+        stderr = None if speaks else subprocess.PIPE
         try:
-            done = subprocess.run(command, input=message, capture_output=True, check=False)
+            done = subprocess.run(
+                command, input=message, stdout=subprocess.PIPE, stderr=stderr, check=False
+            )
         except OSError as error:
             raise TrustError(
                 "ssh-keygen is not installed", code="no-ssh-keygen", advice="install OpenSSH"
             ) from error
         if done.returncode != 0:
             raise TrustError(
-                f"ssh-keygen could not sign: {done.stderr.decode('utf-8', 'replace').strip()}",
+                f"ssh-keygen could not sign: {_last_line(done.stderr or b'see above')}",
                 code="agent",
                 place=str(self.file),
                 advice="is the agent running and the token plugged in? `ssh-add -l` lists keys",
@@ -107,14 +114,19 @@ def create(path: Path, *, passphrase: str | None) -> PublicKey:
 def import_key(path: Path, source: Path, ask: AskPassphrase) -> PublicKey:
     """Copies an existing Ed25519 key, such as ``~/.ssh/id_ed25519``, passphrase included.
 
-    A lone public key is copied alone: an agent or a token then signs.
+    A token's handle (``~/.ssh/id_ed25519_sk``) is copied as it is: the token signs. A lone public
+    key is copied alone: an agent signs.
 
     Raises:
         TrustError: a key of this name is there already, or the source is no Ed25519 key.
     """
     _refuse_existing(path)
     payload = _read(source)
-    if payload.startswith((b"ssh-", b"sk-ssh-")):
+    token = token_key(payload)
+    if token is not None:
+        public = token
+        write_bytes(path, payload)
+    elif payload.startswith((b"ssh-", b"sk-ssh-")):
         fields = payload.decode("utf-8", "replace").split()
         public = PublicKey.parse(" ".join(fields[:2]))
     else:
@@ -183,7 +195,7 @@ def signer(path: Path, ask: AskPassphrase) -> Signer:
         TrustError: missing, locked, or not an Ed25519 key.
     """
     public = public_key(path)
-    if not path.exists() or (_is_locked(_read(path)) and _agent_has(public)):
+    if is_elsewhere(path) or (_is_locked(_read(path)) and _agent_has(public)):
         return AgentSigner(public, _public_file(path))
     private = _load(path, ask)
     if private.public_key().public_bytes_raw() != public.point:
@@ -194,6 +206,15 @@ def signer(path: Path, ask: AskPassphrase) -> Signer:
             advice=f"write the public half anew: ssh-keygen -y -f {path} > {_public_file(path)}",
         )
     return FileSigner(public, private)
+
+
+def is_elsewhere(path: Path) -> bool:
+    """Whether the secret of a key is not on this machine, but in an agent or on a token."""
+    return not path.exists() or token_key(_read(path)) is not None
+
+
+def _last_line(said: bytes) -> str:
+    return (said.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"])[-1]
 
 
 def _is_locked(payload: bytes) -> bool:

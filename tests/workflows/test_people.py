@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import token
 from tests.support.site import BENCHMARK, REGISTRY, Site
 
 WITHDRAW = ("withdraw", "dataset/ky/opt", "--reason", "Consent.", "--yes")
@@ -104,6 +106,18 @@ def test_an_agent_without_the_key(agent: Site) -> None:
     agent.home("ky").key("default").unlink()
     done = agent.do("ky", *WITHDRAW, expect=2)
     assert "ssh-keygen could not sign" in done.err
+
+
+def test_a_token_takes_over(site: Site, tmp_path: Path) -> None:
+    library = token.provider(tmp_path)
+    handle = token.new_key(tmp_path / "id_ed25519_sk", library)
+    site.environment = {"SSH_SK_PROVIDER": library}
+    site.do("ky", "key", "create", "token", "--import", handle)
+    assert "agent or token" in site.do("ky", "key", "ls").out
+    words = ("--new-key", "token", "--revoke", "default", "--yes", "--merge")
+    site.do("ky", "participant", "rotate", *words)
+    site.do("ky", *WITHDRAW, "--merge")
+    site.do("ana", "audit")
 
 
 BAD_KEYS: dict[str, tuple[bytes, str]] = {
