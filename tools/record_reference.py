@@ -62,6 +62,13 @@ The schemas say what one field may hold. Rules over several fields (a threshold 
 than its committee, the cases of a denominator add up, a task has the volumes of its contract)
 are checked by `mpgit` as well, and named where they fail.
 
+## Digests
+
+Every digest is SHA-256, in lowercase hex. A pin's is that of the record's file. The parameters'
+is that of the file that a container reads: the parameters as canonical YAML, without the first
+line that names a schema (`{}` and a final newline where there are none). A fingerprint covers many
+files, as [`canonical/digest.py`](../medperf_git/canonical/digest.py) defines it.
+
 ## Signatures
 
 An approval is a file beside the record: `<n>.<participant>.sig`, an OpenSSH signature (SSHSIG)

@@ -55,10 +55,28 @@ def emit(document: Document) -> bytes:
     """
     if not _SCHEMA.fullmatch(document.schema):
         raise CanonicalError(f"not a schema reference: {document.schema[:60]!r}")
-    lines = [HEADER + document.schema]
-    _emit_mapping(document.data, 0, 1, lines)
     if not document.data:
         raise CanonicalError("an empty document")
+    return _emit([HEADER + document.schema], document.data)
+
+
+def emit_mapping(data: dict[str, Any]) -> bytes:
+    r"""The canonical bytes of a mapping that is no record: without a schema's line.
+
+    Raises:
+        CanonicalError: the data can't be held.
+
+    Example:
+        >>> emit_mapping({"threshold": 0.5, "lead": "V1"})
+        b'lead: V1\nthreshold: 0.5\n'
+        >>> emit_mapping({})
+        b'{}\n'
+    """
+    return _emit([], data) if data else b"{}\n"
+
+
+def _emit(lines: list[str], data: dict[str, Any]) -> bytes:
+    _emit_mapping(data, 0, 1, lines)
     payload = ("\n".join(lines) + "\n").encode()
     _refuse_size(payload, len(lines))
     return payload

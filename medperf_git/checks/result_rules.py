@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from medperf_git.canonical.digest import sha256_hex
+from medperf_git.canonical.document import emit_mapping
 from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.science_rules import benchmark_of
@@ -21,7 +22,6 @@ from medperf_git.records.dataset import Dataset
 from medperf_git.records.metric import conform
 from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.records.result import Result
-from medperf_git.runtime.materials import parameters_yaml
 from medperf_git.store.paths import Place
 
 
@@ -159,6 +159,6 @@ def _step(task: TaskName, container: Container) -> tuple[Any, ...]:
     """What a step must say that ran this task of this container, and nothing else."""
     parameters = None
     if "parameters_file" in container.tasks[task].input_volumes:
-        parameters = sha256_hex(parameters_yaml(container.parameters))
+        parameters = sha256_hex(emit_mapping(container.parameters))
     files = sorted(file.sha256 for file in container.additional_files)
     return task, container.image.type, container.image_digest, parameters, files

@@ -1,24 +1,23 @@
-r"""What a container's record brings to its tasks besides the image: parameters and files.
+"""What a container's record brings to its tasks besides the image: parameters and files.
 
 Writes them into a folder from which ``engine`` mounts them read-only. Does not run anything.
 
-Example:
-    >>> parameters_yaml({"threshold": 0.5, "horizon": 30})
-    b'horizon: 30\nthreshold: 0.5\n'
+Example::
+
+    materials = materialise(container, artefacts, folder)
+    materials.parameters      # the file that every task reads its parameters from, or None
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from medperf_git.atomic import explain, write_bytes
+from medperf_git.canonical.document import emit_mapping
 from medperf_git.records.artefact import File
 from medperf_git.records.container import Container
 from medperf_git.runtime.artefacts import ArtefactStore, remove
@@ -53,7 +52,7 @@ def materialise(container: Container, artefacts: ArtefactStore, folder: Path) ->
     parameters = additional = None
     if "parameters_file" in volumes:
         parameters = folder / "parameters_file.yaml"
-        write_bytes(parameters, parameters_yaml(container.parameters))
+        write_bytes(parameters, emit_mapping(container.parameters))
     if "additional_files" in volumes:
         additional = folder / "additional_files"
         try:
@@ -64,14 +63,6 @@ def materialise(container: Container, artefacts: ArtefactStore, folder: Path) ->
         except OSError as error:
             raise explain(error, additional) from error
     return Materials(parameters, additional)
-
-
-def parameters_yaml(parameters: Mapping[str, Any]) -> bytes:
-    """The parameters as YAML; a flat mapping comes out as plain `key: value` lines."""
-    text = yaml.safe_dump(
-        dict(parameters), sort_keys=True, allow_unicode=True, default_flow_style=False
-    )
-    return str(text).encode()
 
 
 def _place(file: File, cached: Path, folder: Path) -> None:

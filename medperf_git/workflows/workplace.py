@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medperf_git.canonical.digest import fingerprint, sha256_hex
+from medperf_git.canonical.document import emit_mapping
 from medperf_git.errors import EngineError
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.container import Container, TaskName
@@ -33,7 +34,7 @@ from medperf_git.runtime.engines import find_engine
 from medperf_git.runtime.files import digest_file, digest_tree
 from medperf_git.runtime.journal import Journal
 from medperf_git.runtime.limits import Cap, combine
-from medperf_git.runtime.materials import materialise, parameters_yaml
+from medperf_git.runtime.materials import materialise
 from medperf_git.runtime.measurements import read_results, read_statistics
 
 Tell = Callable[[str], None]
@@ -133,7 +134,7 @@ def digests_of(container: Container) -> dict[str, str]:
     """What a stage depends on besides its data: image, parameters, files."""
     return {
         "image": container.image_digest,
-        "parameters": sha256_hex(parameters_yaml(container.parameters)),
+        "parameters": sha256_hex(emit_mapping(container.parameters)),
         "files": " ".join(sorted(file.sha256 for file in container.additional_files)),
         "tasks": sha256_hex(repr(sorted(container.model_dump()["tasks"].items())).encode()),
     }

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
+from medperf_git.canonical.document import emit_mapping
 from medperf_git.cli.main import invoke
 from medperf_git.errors import InputError
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import build
 from medperf_git.records.mlcube import MLCube, Model
-from medperf_git.runtime.materials import parameters_yaml
 from medperf_git.runtime.measurements import read_results, read_statistics
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import MemoryTree
@@ -135,7 +135,7 @@ def run_task(skeleton: Path, kind: str, task: str, volumes: Path) -> str:
         place = volumes / Path(volume.mount_path).relative_to("/mlcommons/volumes")
         (place if volume.type == "directory" else place.parent).mkdir(parents=True, exist_ok=True)
     (volumes / "parameters").mkdir(exist_ok=True)
-    (volumes / "parameters/parameters_file.yaml").write_bytes(parameters_yaml(record.parameters))
+    (volumes / "parameters/parameters_file.yaml").write_bytes(emit_mapping(record.parameters))
     config = yaml.safe_load((skeleton / "container_config.yaml").read_text("utf-8"))
     program, script, *arguments = shlex.split(config["tasks"][task]["run_args"]["command"])
     assert program == "python3"
