@@ -66,8 +66,8 @@ are checked by `mpgit` as well, and named where they fail.
 
 Every digest is SHA-256, in lowercase hex. A pin's is that of the record's file. The parameters'
 is that of the file that a container reads: the parameters as canonical YAML, without the first
-line that names a schema (`{}` and a final newline where there are none). A fingerprint covers many
-files, as [`canonical/digest.py`](../medperf_git/canonical/digest.py) defines it.
+line that names a schema (`{{}}` and a final newline where there are none). A fingerprint covers
+many files, as [`canonical/digest.py`](../medperf_git/canonical/digest.py) defines it.
 
 ## Signatures
 

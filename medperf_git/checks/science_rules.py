@@ -58,15 +58,11 @@ class AdmittedImages(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every associated or executed container of another kind."""
         for place, record in transition.judged():
-            if not isinstance(record, ModelAssociation | Result):
+            if not isinstance(record, ModelAssociation | DatasetAssociation | Result):
                 continue
             policy = transition.base.policy(record.benchmark.id)
             admitted = policy.images if policy else ()
-            used = [("model", record.model, "model")]
-            if isinstance(record, Result):
-                benchmark = benchmark_of(transition, record.benchmark)
-                used.append(("benchmark", benchmark.evaluation_metrics, "mlcube"))
-            for field, pin, kind in used:
+            for field, pin, kind in self._used(transition, record):
                 container = transition.head.resolve(kind, pin).record
                 assert isinstance(container, Model | MLCube)  # noqa: S101 (the path's kind)
                 if container.image.type not in admitted:
@@ -77,6 +73,19 @@ class AdmittedImages(Rule):
                         f"{', '.join(admitted) or 'none'}",
                         field=field,
                     )
+
+    @staticmethod
+    def _used(
+        transition: Transition, record: ModelAssociation | DatasetAssociation | Result
+    ) -> Iterator[tuple[str, Pin, str]]:
+        """The containers that a record brings in: the field, the pin, and the kind."""
+        if not isinstance(record, DatasetAssociation):
+            yield "model", record.model, "model"
+        if not isinstance(record, ModelAssociation):
+            benchmark = benchmark_of(transition, record.benchmark)
+            yield "benchmark", benchmark.data_preparation, "mlcube"
+            if isinstance(record, Result):
+                yield "benchmark", benchmark.evaluation_metrics, "mlcube"
 
 
 class PreparedForBenchmark(Rule):
