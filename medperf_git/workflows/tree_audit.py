@@ -1,9 +1,10 @@
 """Auditing one finished tree, without its history.
 
-Every record must be well-formed, resolve its references and carry the signatures that some
-state of the registry could have asked for, by keys that stood in some revision of their
-owner's record and are not doubted. That each key stood at the right moment is what the
-history's audit shows; this one can't, and its report says so.
+Every record must be well-formed, follow its revision before, resolve its references and carry
+the signatures that some state of the registry could have asked for, by keys that stood in some
+revision of their owner's record (in that record itself: the revision before) and are not
+doubted. That each key stood at the right moment is what the history's audit shows; this one
+can't, and its report says so. It is at least as strict as ``tools/verify.sh``.
 
 Example::
 
@@ -14,17 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from medperf_git.checks.report import Finding, Report
+from medperf_git.checks.transition import MAX_SIDECARS
 from medperf_git.errors import MpgitError, TrustError
+from medperf_git.git_objects import FILE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.participant import Key, Participant
 from medperf_git.records.policy import Policy
 from medperf_git.records.root import Root
-from medperf_git.store.paths import Place, SignaturePlace
-from medperf_git.store.snapshot import Snapshot
-from medperf_git.trust.authority import demand
+from medperf_git.store.paths import REGISTRY, Place, SignaturePlace, locate
+from medperf_git.store.snapshot import Loaded, Snapshot
+from medperf_git.store.tree import Tree
+from medperf_git.trust.authority import demand, keys_of
+from medperf_git.trust.keys import PublicKey
 from medperf_git.trust.sshsig import MAX_BYTES, Signature
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import (
@@ -36,6 +42,13 @@ from medperf_git.workflows.audit import (
 )
 
 CHECKED = "finished tree: each signature by a key that once stood; not that it stood then"
+MAX_PATHS = 1_000_000
+"""More files are not looked at: a small Git tree can spell out to billions."""
+DEEPEST = 8
+"""Folders above a result, the deepest record."""
+
+_Signed = list[tuple[SignaturePlace, PublicKey]]
+"""Good signatures, each with the key that made it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class PastView:
 
     def participant(self, participant: str, /) -> Participant | None:
         """The revision before a participant's own record; else the newest."""
-        places = self.snapshot.revisions("participant", participant)
+        places = list(self.snapshot.revisions("participant", participant))
         if (self.before.kind, self.before.id) == ("participant", participant):
             places = [p for p in places if p.revision < self.before.revision]
         record = self._load(places[-1] if places else None)
@@ -109,21 +122,47 @@ def audit_tree(
     identity = snapshot.identity
     if genesis is not None and identity != genesis:
         raise other_genesis(genesis, identity)
-    findings: list[Finding] = []
-    everything = list(snapshot.everything())
-    records = 0
-    for done, (path, place) in enumerate(everything, start=1):
-        if place is None:
-            findings.append(Finding("known-paths", path, "no record or signature may stand here"))
-        elif isinstance(place, Place):
-            records += 1
-            findings += _judged(snapshot, place)
-        elif not snapshot.has(place.record):
-            findings.append(Finding("stray-signatures", path, "it signs no record"))
-        progress(done, len(everything))
+    places, findings = _contents(snapshot)
+    for done, place in enumerate(places, start=1):
+        findings += _judged(snapshot, place)
+        progress(done, len(places))
     report = Report("", head, tuple(findings), ())
     failures = (Failure(head, report),) if findings else ()
-    return AuditReport(identity, head, 1, records, failures, CHECKED)
+    return AuditReport(identity, head, 1, len(places), failures, CHECKED)
+
+
+def _contents(snapshot: Snapshot) -> tuple[list[Place], list[Finding]]:
+    """The place of every record, and what stands where nothing may."""
+    places: list[Place] = []
+    findings: list[Finding] = []
+    try:
+        for number, (path, entry) in enumerate(islice(_walk(snapshot.tree), MAX_PATHS + 1)):
+            place = locate(path)
+            if number == MAX_PATHS:
+                findings.append(Finding("readable-tree", REGISTRY, f"more than {number} files"))
+            elif place is None:
+                why = "no record or signature may stand here"
+                findings.append(Finding("known-paths", path, why))
+            elif entry.mode != FILE_MODE:
+                why = f"mode {entry.mode:o}, not {FILE_MODE:o}"
+                findings.append(Finding("regular-files", path, why))
+            elif isinstance(place, Place):
+                places.append(place)
+            elif not snapshot.has(place.record):
+                findings.append(Finding("stray-signatures", path, "it signs no record"))
+    except MpgitError as error:
+        findings.append(Finding("readable-tree", error.place or REGISTRY, error.message))
+    return places, findings
+
+
+def _walk(tree: Tree, folder: str = REGISTRY) -> Iterator[tuple[str, TreeEntry]]:
+    """Every file by path, and every folder that is empty (git can hold one) or too deep."""
+    for name, entry in sorted(tree.entries(folder).items()):
+        path = f"{folder}/{name}"
+        if entry.is_tree and path.count("/") < DEEPEST and tree.entries(path):
+            yield from _walk(tree, path)
+        else:
+            yield path, entry
 
 
 def _judged(snapshot: Snapshot, place: Place) -> list[Finding]:
@@ -146,32 +185,57 @@ def _judge(snapshot: Snapshot, place: Place) -> Iterator[Finding]:
     except MpgitError as error:
         yield Finding(error.code, place.path, error.message)
         return
-    said = (loaded.record.record_id, getattr(loaded.record, "revision", None))
-    if said != (place.id, place.revision):
+    yield from _in_its_place(snapshot, place, loaded.record)
+    beside = snapshot.signatures(place)
+    if len(beside) > MAX_SIDECARS:
+        why = f"{len(beside)} signatures; at most {MAX_SIDECARS}"
+        yield Finding("stray-signatures", place.path, why)
+        return
+    signed: _Signed = []
+    for signature in beside:
+        try:
+            signed.append((signature, _verified(snapshot, loaded, signature)))
+        except TrustError as error:
+            why = f"over {place.path}: {error.message}"
+            yield Finding("signature", signature.path, why)
+    yield from _by_different_people(signed)
+    yield from _authorised(snapshot, place, loaded.record, signed)
+
+
+def _in_its_place(snapshot: Snapshot, place: Place, record: Record) -> Iterator[Finding]:
+    """Whether the body names what the path does, and the revision before is there."""
+    kind = getattr(record, "target_kind", None) if place.withdrawn else place.kind
+    said = (kind, record.record_id, getattr(record, "revision", None))
+    if said != (place.kind, place.id, place.revision):
         yield Finding("body-agrees-with-path", place.path, "the body names another record")
-    signers: set[str] = set()
-    for signature in snapshot.signatures(place):
-        problem = _problem(snapshot, signature, loaded.payload)
-        if problem is not None:
-            yield Finding("signature", signature.path, problem)
-        elif signature.key is None:
-            signers.add(signature.signer)
-    yield from _authorised(snapshot, place, loaded.record, signers)
+    before = _before(place)
+    if not place.withdrawn and place.revision > 1 and not snapshot.has(before):
+        yield Finding("next-revision", place.path, f"revision {before.revision} is missing")
 
 
-def _problem(snapshot: Snapshot, signature: SignaturePlace, payload: bytes) -> str | None:
-    try:
-        parsed = Signature.parse(snapshot.payload(signature.path, most=MAX_BYTES) or b"")
-        parsed.verify(payload, snapshot.namespace(signature.record))
-    except TrustError as error:
-        return f"over {signature.record.path}: {error.message}"
-    keys = [key for key in _all_keys(snapshot, signature.signer)
-            if key.public_key == parsed.key.text]  # fmt: skip
-    if not keys:
-        return f"its key never stood in a record of {signature.signer}"
-    if any(key.revoked and key.revoked.reason == "compromised" for key in keys):
-        return f"its key is doubted by {signature.signer}; the history tells from when on"
-    return None
+def _before(place: Place) -> Place:
+    return Place(place.kind, place.id, place.revision - 1)
+
+
+def _verified(snapshot: Snapshot, loaded: Loaded, signature: SignaturePlace) -> PublicKey:
+    """The key of a good signature.
+
+    Raises:
+        TrustError: no signature, or over other bytes, or by a key that may not sign here.
+    """
+    parsed = Signature.parse(snapshot.payload(signature.path, most=MAX_BYTES) or b"")
+    parsed.verify(loaded.payload, snapshot.namespace(signature.record))
+    signer, text = signature.signer, parsed.key.text
+    known = [key for key in _all_keys(snapshot, signer) if key.public_key == text]
+    if any(key.revoked and key.revoked.reason == "compromised" for key in known):
+        raise TrustError(f"its key is doubted by {signer}; the history tells from when on")
+    if isinstance(loaded.record, Participant) and loaded.record.id == signer:
+        known = _keys_of_oneself(snapshot, loaded.record, signature)
+    elif signature.key is not None:
+        raise TrustError(f"it proves a key, but this is no record of {signer}")
+    if not any(key.public_key == text for key in known):
+        raise TrustError(f"its key is none that {signer} could sign this with")
+    return parsed.key
 
 
 def _all_keys(snapshot: Snapshot, participant: str) -> list[Key]:
@@ -182,23 +246,54 @@ def _all_keys(snapshot: Snapshot, participant: str) -> list[Key]:
     return keys
 
 
+def _keys_of_oneself(
+    snapshot: Snapshot, record: Participant, signature: SignaturePlace
+) -> list[Key]:
+    """The keys for one's own record: those active before, or the one whose possession is proved."""
+    if signature.key is not None:
+        return [key for key in record.active_keys if key.name == signature.key]
+    view = PastView(snapshot, None, None, None, signature.record)
+    return list(keys_of(signature.signer, record, view))
+
+
+def _by_different_people(signed: _Signed) -> Iterator[Finding]:
+    used: dict[bytes, str] = {}
+    for signature, key in signed:
+        other = used.setdefault(key.point, signature.signer)
+        if other != signature.signer:
+            why = f"made with a key that {other} signed with"
+            yield Finding("one-key-one-person", signature.path, why)
+
+
 def _authorised(
-    snapshot: Snapshot, place: Place, record: Record, signers: set[str]
+    snapshot: Snapshot, place: Place, record: Record, signed: _Signed
 ) -> Iterator[Finding]:
+    """Whether the signatures suffice in some state that the registry may have had."""
+    signers = {signature.signer for signature, _ in signed if signature.key is None}
+    demands = [demand(record, view) for view in _past_views(snapshot, place)]
+    missing = min(wanted.nearest(signers).missing(signers) for wanted in demands)
+    if missing > 0:
+        yield Finding("not-complete", place.path, f"{missing} signatures are missing")
+    # New keys depend on the revision before alone: all demands name the same.
+    proved = {key.text for signature, key in signed if signature.signer == place.id}
+    for key in demands[0].proofs:
+        if key.public_key not in proved:
+            why = f"nothing proves that {place.id} holds the key {key.name}"
+            yield Finding("not-complete", place.path, why)
+
+
+def _past_views(snapshot: Snapshot, place: Place) -> list[PastView]:
     roots: list[Place | None] = [*snapshot.revisions("root", "root")]
     if place.kind == "root":
-        roots = [p for p in roots if p is not None and p.revision < place.revision] or [None]
+        roots = [_before(place) if place.revision > 1 else None]
     elif _is_founder(snapshot, place):
         roots = [None, *roots]
-    views = [
+    return [
         PastView(snapshot, root, benchmark, policy, place)
         for root in roots
         for benchmark in _past(snapshot, "benchmark", place)
         for policy in _past(snapshot, "policy", place)
     ]
-    missing = [demand(record, view).nearest(signers).missing(signers) for view in views]
-    if min(missing) > 0:
-        yield Finding("not-complete", place.path, f"{min(missing)} signatures are missing")
 
 
 _UNDER_BENCHMARK = ("policy", "model-association", "dataset-association", "result")
