@@ -15,7 +15,9 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from medperf_git.errors import GitError
 
@@ -24,12 +26,15 @@ TREE_MODE: Final = 0o040000
 EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 _TREE_ENTRY = re.compile(rb"([1-7][0-7]{4,5}) ([^\0/]+)\0(.{20})", re.DOTALL)
+# Possessive: without a way back, a malformed tree is refused in linear time.
+_TREE = re.compile(rb"(?:[1-7][0-7]{4,5}+ [^\0/]++\0.{20})*+", re.DOTALL)
+_TREE_WORD: Final = b"40000"
 _NO_NAMES: Final = frozenset({".", "..", ".git"})
 """Names that no checkout may have; git refuses them too, in any case."""
+_LONGEST_NO_NAME: Final = max(map(len, _NO_NAMES))
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One entry of a tree object."""
 
     name: str
@@ -45,6 +50,9 @@ class TreeEntry:
     def order(self) -> bytes:
         """What git sorts by: a folder as if its name ended in a slash."""
         return self.name.encode("utf-8", "surrogateescape") + (b"/" if self.is_tree else b"")
+
+
+_name = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +106,23 @@ def parse_tree(oid: str, payload: bytes) -> tuple[TreeEntry, ...]:
     Raises:
         GitError: it has another spelling, or a name that no checkout may have.
     """
-    entries: list[TreeEntry] = []
-    at = 0
-    while match := _TREE_ENTRY.match(payload, at):
-        name = match[2].decode("utf-8", "surrogateescape")
-        entries.append(TreeEntry(name, int(match[1], 8), match[3].hex()))
-        at = match.end()
-    names = {entry.name for entry in entries}
-    orders = [entry.order for entry in entries]
-    if at != len(payload) or len(names) != len(entries) or orders != sorted(orders):
+    whole = _TREE.fullmatch(payload) is not None
+    found = _TREE_ENTRY.findall(payload) if whole else []
+    entries = tuple(map(_entry, found))
+    names = set(map(_name, entries))
+    orders = [name + b"/" if mode == _TREE_WORD else name for mode, name, _ in found]
+    if not whole or len(names) != len(entries) or orders != sorted(orders):
         raise GitError(f"the tree {oid} is malformed", code="bad-tree")
-    if odd := sorted(name for name in names if name.lower() in _NO_NAMES):
+    short = (name for name in names if len(name) <= _LONGEST_NO_NAME)
+    if odd := sorted(name for name in short if name.lower() in _NO_NAMES):
         raise GitError(f"the tree {oid} has an entry named {odd[0]}", code="bad-tree")
-    return tuple(entries)
+    return entries
+
+
+@lru_cache(maxsize=32_768)  # most entries of a folder are those of its last version
+def _entry(raw: tuple[bytes, bytes, bytes]) -> TreeEntry:
+    mode, name, binary = raw
+    return TreeEntry(name.decode("utf-8", "surrogateescape"), int(mode, 8), binary.hex())
 
 
 def parse_commit(oid: str, payload: bytes) -> Commit:

@@ -13,6 +13,7 @@ from medperf_git.errors import GitError
 
 # No part begins with a dash: ssh would read it as an option.
 _SCP_LIKE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*@[A-Za-z0-9.][A-Za-z0-9.-]*:[^:-].*")
+_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])[^&#\s]*=[^&#\s]*")
 _URL = re.compile(r"(?:file|git|https?|ssh)://[^-\s][^\s\0]*")
 
 
@@ -32,3 +33,13 @@ def refuse_url(url: str) -> str:
         code="bad-url",
         advice="give https://…, ssh://…, user@host:path, file:///… or a path",
     )
+
+
+def without_secrets(text: str) -> str:
+    """A text in which no address names a user, a password, a token or a query.
+
+    Example:
+        >>> without_secrets("can't fetch from https://ky:hunter2@host/registry.git?key=1")
+        "can't fetch from https://…@host/registry.git?…"
+    """
+    return _SECRET.sub("…", text)

@@ -9,7 +9,7 @@ Example:
     >>> repository = Repository.create(Path(tempfile.mkdtemp()) / "r.git")
     >>> blob = repository.write_blob(b"hello\n")
     >>> tree = repository.write_tree([TreeEntry("a.txt", 0o100644, blob)])
-    >>> [entry.name for entry in repository.tree_entries(tree)]
+    >>> list(repository.folder(tree))
     ['a.txt']
 """
 
@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Self
@@ -27,29 +28,28 @@ from typing import Final, Self
 import git
 from gitdb import LooseObjectDB
 from gitdb.base import IStream
-from gitdb.exc import ODBError
 
 from medperf_git.errors import GitError, RaceError
+from medperf_git.git_ahead import MOST_BYTES
 from medperf_git.git_objects import (
-    EMPTY_TREE,
     Commit,
     TreeEntry,
     commit_bytes,
-    object_id,
     parse_commit,
     parse_tree,
     tree_bytes,
 )
+from medperf_git.git_reader import ObjectReader, end
 from medperf_git.git_url import refuse_url
 
 PROTOCOLS: Final = "file:git:http:https:ssh"
 
+_ANSWER_SECONDS: Final = 30
 # A request can fail for reasons that another try mends; a refused lease is one of them.
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
     r"|failed to update ref"
 )
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Repository:
@@ -68,8 +68,10 @@ class Repository:
             LC_ALL="C.UTF-8",
         )
         self._objects = LooseObjectDB(repo.odb.root_path())
-        # Instance-bound: a cache on the method would keep every repository alive.
-        self.tree_entries = lru_cache(maxsize=65_536)(self._read_tree)
+        cat_file = partial(repo.git.cat_file, istream=subprocess.PIPE, as_process=True)
+        self._reader = ObjectReader(
+            self.path, Path(repo.odb.root_path()), lambda option: _started(cat_file(option))
+        )
 
     # --- opening -------------------------------------------------------------------------
 
@@ -106,6 +108,7 @@ class Repository:
 
     def close(self) -> None:
         """Ends the helper processes."""
+        self._reader.close()
         self._repo.close()
 
     def __enter__(self) -> Self:
@@ -155,55 +158,15 @@ class Repository:
         Raises:
             GitError: there is none.
         """
-        return parse_commit(oid, self._read(oid, b"commit"))
+        return parse_commit(oid, self._reader.read(oid, b"commit"))
 
-    def _read(self, oid: str, kind: bytes) -> bytes:
-        found, payload = self._loose(oid) or self._packed(oid)
-        if found != kind:
-            raise GitError(f"{oid} is a {found.decode('ascii', 'replace')}", code="no-object")
-        if object_id(kind, payload) != oid:
-            raise self._damaged(oid)
-        return payload
+    def folder(self, oid: str) -> Mapping[str, TreeEntry]:
+        """A tree object's entries by name, in git's order.
 
-    def _damaged(self, oid: str) -> GitError:
-        return GitError(
-            f"the object {oid} is missing or damaged", code="no-object", place=str(self.path)
-        )
-
-    def _loose(self, oid: str, *, head_only: bool = False) -> tuple[bytes, bytes] | None:
-        """Type and bytes (or, of the head alone, the size) of an object that is no part of a pack.
-
-        Read here, since git's own helper waits for ever in the middle of a damaged one.
+        Raises:
+            GitError: there is no such tree, or it is malformed.
         """
-        if not _OBJECT_ID.fullmatch(oid):
-            raise self._damaged(oid)
-        try:
-            with (Path(self._objects.root_path()) / oid[:2] / oid[2:]).open("rb") as file:
-                inflate = zlib.decompressobj()
-                head, mark, payload = inflate.decompress(file.read(1024), 64).partition(b"\0")
-                kind, _, size = head.partition(b" ")
-                if head_only:
-                    return kind, b"%d" % int(size)
-                left = int(size) - len(payload)
-                payload += inflate.decompress(inflate.unconsumed_tail + file.read(), left + 1)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, zlib.error) as error:
-            raise self._damaged(oid) from error
-        if not mark or len(payload) != int(size):
-            raise self._damaged(oid)
-        return kind, payload
-
-    def _packed(self, oid: str) -> tuple[bytes, bytes]:
-        try:
-            stream = self._repo.odb.stream(bytes.fromhex(oid))
-            return _bytes(stream.type), stream.read()
-        except (ODBError, ValueError, OSError) as error:
-            self._repo.git.clear_cache()  # a helper that met a damaged object has died
-            raise self._damaged(oid) from error
-
-    def _read_tree(self, oid: str) -> tuple[TreeEntry, ...]:
-        return () if oid == EMPTY_TREE else parse_tree(oid, self._read(oid, b"tree"))
+        return self._reader.folder(oid)
 
     def blob(self, oid: str) -> bytes:
         """A blob's bytes.
@@ -211,7 +174,7 @@ class Repository:
         Raises:
             GitError: there is no such blob.
         """
-        return self._read(oid, b"blob")
+        return self._reader.blob(oid)
 
     def blob_size(self, oid: str) -> int:
         """A blob's size in bytes, without reading it.
@@ -219,18 +182,7 @@ class Repository:
         Raises:
             GitError: there is no such blob.
         """
-        kind, size = self._loose(oid, head_only=True) or self._packed_info(oid)
-        if kind != b"blob":
-            raise GitError(f"{oid} is a {kind.decode('ascii', 'replace')}", code="no-object")
-        return int(size)
-
-    def _packed_info(self, oid: str) -> tuple[bytes, bytes]:
-        try:
-            info = self._repo.odb.info(bytes.fromhex(oid))
-        except (ODBError, ValueError, OSError) as error:
-            self._repo.git.clear_cache()
-            raise self._damaged(oid) from error
-        return _bytes(info.type), b"%d" % info.size
+        return self._reader.blob_size(oid)
 
     def refs(self, prefix: str) -> dict[str, str]:
         """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
@@ -265,6 +217,27 @@ class Repository:
         except git.GitCommandError as error:
             raise GitError(f"can't walk the history: {_reason(error)}") from error
         return iter(text.splitlines())
+
+    @contextmanager
+    def reading_ahead(self, head: str, after: str | None = None) -> Iterator[None]:
+        """Meanwhile git hands out the objects of a history before they are asked for.
+
+        Only speeds up what asks for the commits of `first_parents` in their order.
+        """
+        span = [head] if after is None else [head, f"^{after}"]
+        order = ("--first-parent", "--reverse", "--objects", "--in-commit-order")
+        few = ("--no-object-names", f"--filter=blob:limit={MOST_BYTES}")
+        listing = _started(self._repo.git.rev_list(*order, *few, *span, "--", as_process=True))
+        sending = _started(
+            self._repo.git.cat_file("--batch", "--buffer", istream=listing.stdout, as_process=True)
+        )
+        assert sending.stdout is not None  # noqa: S101 (a pipe)
+        try:
+            with self._reader.reading_ahead(sending.stdout):
+                yield
+        finally:
+            end(sending)
+            end(listing)
 
     def last_change(self, path: str, head: str) -> str | None:
         """The newest commit along first parents that changed a path; None where none did.
@@ -354,7 +327,25 @@ class Repository:
                 advice="check the address, the network and your access, then try again; "
                 "everything but fetching and sending works without network",
             ) from error
-        self.tree_entries.cache_clear()
+
+    def remote_ref(self, url: str, name: str) -> str | None:
+        """The commit at which a ref of another repository stands; nothing is fetched.
+
+        Raises:
+            GitError: out of reach.
+        """
+        words = ("--quiet", "--", refuse_url(url), name)
+        try:
+            said = str(self._repo.git.ls_remote(*words, kill_after_timeout=_ANSWER_SECONDS))
+        except git.GitCommandError as error:
+            raise GitError(
+                f"no answer from {url}: {_reason(error)}",
+                code="unreachable",
+                place=url,
+                advice="check the address, the network and your access",
+            ) from error
+        found = (line.split("\t") for line in said.splitlines())
+        return next((words[0] for words in found if words[1:] == [name]), None)
 
     def push(self, url: str, updates: Sequence[tuple[str, str, str | None]]) -> None:
         """Pushes refs, all or none.
@@ -392,8 +383,11 @@ def identity_from_environment() -> tuple[str, str]:
     return name, os.environ.get("GIT_AUTHOR_EMAIL") or "mpgit@localhost"
 
 
-def _bytes(word: str | bytes) -> bytes:
-    return word.encode() if isinstance(word, str) else word
+def _started(process: git.Git.AutoInterrupt) -> subprocess.Popen[bytes]:
+    """The process itself: who asked for it ends it, not a collector of garbage."""
+    started, process.proc = process.proc, None
+    assert started is not None  # noqa: S101 (it was just started)
+    return started
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""How fast an audit replays a history: commits a second, for two lengths.
+"""How fast an audit replays a history: commits a second, for two lengths and a long one.
 
 Example:
     $ python -m perf audits
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import audit
 from perf.timing import seconds
 from tests.support import in_git, simulator
+from tests.support.long_history import long_history
 
 LENGTHS = (50, 500)
 TIMES = 5
+LONG = 10_000
+PART = 1000
 AUTHOR = ("perf", "perf@example")
 
 
@@ -35,6 +39,26 @@ def measure() -> Iterator[str]:
         rates.append(commits / statistics.median(values))
         yield f"{commits} commits: {rates[-1]:.0f} commits/s"
     yield f"ratio of the rates, long to short: {rates[1] / rates[0]:.2f}"
+    yield from _long()
+
+
+def _long() -> Iterator[str]:
+    """Everything that people do, in one pack, as a clone has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = long_history(Path(folder), LONG)
+        at: list[float] = []
+        with Repository.open(Path(made.folder)) as repository:
+            began = time.perf_counter()
+            report = audit(
+                repository,
+                made.line[-1],
+                genesis=made.genesis,
+                progress=lambda _done, _all: at.append(time.perf_counter() - began),
+            )
+    _refuse(accepted=report.accepted)
+    yield f"{LONG} commits of every kind: {LONG / at[-1]:.0f} commits/s, {at[-1]:.1f} s in all"
+    first, last = PART / at[PART - 1], PART / (at[-1] - at[-1 - PART])
+    yield f"ratio of the rates, the last {PART} to the first: {last / first:.2f}"
 
 
 def _history(repository: Repository, length: int) -> str:
@@ -52,6 +76,10 @@ def _once(path: Path, head: str) -> float:
     with Repository.open(path) as repository:
         found: list[bool] = []
         value = seconds(lambda: found.append(audit(repository, head, genesis=None).accepted))
-    if found != [True]:
-        raise RuntimeError("the history is refused: the measurement means nothing")
+    _refuse(accepted=found == [True])
     return value
+
+
+def _refuse(*, accepted: bool) -> None:
+    if not accepted:
+        raise RuntimeError("the history is refused: the measurement means nothing")

@@ -151,11 +151,20 @@ def parse(payload: bytes) -> Document:
         CanonicalError: the bytes are not the canonical spelling of any document; `place`
             is the line.
     """
-    document = _Parser(_lines_of(payload)).document()
+    document = scan(payload)
     again = emit(document)
     if again != payload:
         raise _first_difference(payload, again)
     return document
+
+
+def scan(payload: bytes) -> Document:
+    """As `parse`, but the bytes may be a second spelling: the caller must hold them against `emit`.
+
+    Raises:
+        CanonicalError: the bytes spell nothing that the parser reads.
+    """
+    return _Parser(_lines_of(payload)).document()
 
 
 def _lines_of(payload: bytes) -> list[str]:

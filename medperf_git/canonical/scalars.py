@@ -18,6 +18,7 @@ import json
 import math
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from medperf_git.errors import CanonicalError
@@ -34,6 +35,7 @@ _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./@+,()=-]|:(?=[A-Za-z0-9_./@+]))*"
 # Words that YAML 1.1 or 1.2 readers take for a boolean or null, in any case.
 _RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
+_WORD = 40
 _LONGEST_RESERVED = max(map(len, _RESERVED))
 
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]{2,3})?", re.ASCII)
@@ -57,11 +59,18 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 def is_plain(text: str) -> bool:
     """Whether `text` may stand without quotes: the one place that decides it."""
+    return _is_plain_word(text) if len(text) <= _WORD else _is_plain(text)
+
+
+def _is_plain(text: str) -> bool:
     return (
         _PLAIN.fullmatch(text) is not None
         and text[-1] != " "
         and (len(text) > _LONGEST_RESERVED or text.lower() not in _RESERVED)
     )
+
+
+_is_plain_word = lru_cache(maxsize=4096)(_is_plain)  # names of fields come again and again
 
 
 def spell(value: Scalar) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -69,7 +70,12 @@ def command(
                 report, before = run(step)
         data = report.as_dict() | {"audited_before": asdict(before)}
         common.show(data, lambda: _text(report, before, pinned=pinned is not None))
-        return 0 if report.accepted else 1
+        if report.accepted:
+            return 0
+        see = f"git -C {quote(str(repository.path))} show {report.failures[0].commit[:12]}"
+        who = "`mpgit audit` says since when" if tree_only else see
+        app.next_step(f"rely on nothing from there on, and tell the administrators: {who}")
+        return 1
 
 
 Run = Callable[[Progress], tuple[AuditReport, Remembered]]

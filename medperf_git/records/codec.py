@@ -21,8 +21,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from medperf_git.canonical.document import Document, emit, parse
-from medperf_git.errors import CanonicalError, RecordError
+from medperf_git.canonical.document import Document, emit, parse, scan
+from medperf_git.errors import CanonicalError, MpgitError, RecordError
 from medperf_git.records.base import Record
 from medperf_git.records.kinds import kind_named
 from medperf_git.records.schema import schema_faults, schema_file
@@ -136,7 +136,25 @@ def decode(payload: bytes, kind: str, *, depth: int) -> Record:
         CanonicalError: the bytes are not canonical, or not this record's own spelling.
         RecordError: they are, but do not make a record of this kind.
     """
-    document = parse(payload)
+    document = scan(payload)
+    try:
+        record = _record(document, kind, depth)
+        # Bytes that `emit` makes are canonical: nearly always it need not run twice.
+        same = encode(record, depth=depth) == payload
+    except MpgitError:
+        parse(payload)  # that bytes are not canonical is said first
+        raise
+    if not same:
+        parse(payload)
+        raise CanonicalError(
+            "a number is spelled as an integer where the field holds a decimal (write 1.0), "
+            "or a default is left out",
+            code="not-the-records-spelling",
+        )
+    return record
+
+
+def _record(document: Document, kind: str, depth: int) -> Record:
     if document.schema != _reference(kind, depth):
         raise CanonicalError(
             f"the first line names {document.schema}, not {_reference(kind, depth)}",
@@ -149,11 +167,4 @@ def decode(payload: bytes, kind: str, *, depth: int) -> Record:
             place=faults[0].field,
             advice=f"see schemas/{schema_file(kind)}",
         )
-    record = build(kind, document.data)
-    if encode(record, depth=depth) != payload:
-        raise CanonicalError(
-            "a number is spelled as an integer where the field holds a decimal (write 1.0), "
-            "or a default is left out",
-            code="not-the-records-spelling",
-        )
-    return record
+    return build(kind, document.data)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from medperf_git.errors import InputError
@@ -111,6 +112,7 @@ class SignaturePlace:
         return self.record.signature(self.signer, self.key)
 
 
+@lru_cache(maxsize=16_384)
 def folder_of(kind: str, record_id: str) -> str:
     """The folder that holds all revisions of a record.
 
@@ -135,6 +137,7 @@ def kind_folder(kind: str) -> str:
     return f"{REGISTRY}/" + _TEMPLATES[kind].split("/")[0]
 
 
+@lru_cache(maxsize=16_384)
 def locate(path: str) -> Place | SignaturePlace | None:
     """What a path under ``registry/`` is for, or None for a path that nothing may have."""
     folder, _, name = path.rpartition("/")

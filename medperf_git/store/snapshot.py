@@ -71,6 +71,14 @@ class Loaded:
         return Pin(id=self.place.id, revision=self.place.revision, sha256=self.sha256)
 
 
+@lru_cache(maxsize=4096)
+def _revisions(folder: str, names: tuple[str, ...]) -> tuple[Place, ...]:
+    """The records in a folder with these files, oldest first, withdrawals left out."""
+    places = (locate(f"{folder}/{name}") for name in names)
+    found = [place for place in places if isinstance(place, Place) and not place.withdrawn]
+    return tuple(sorted(found))
+
+
 class Snapshot:
     """Typed access to the registry in a tree."""
 
@@ -168,8 +176,9 @@ class Snapshot:
 
     def revisions(self, kind: str, record_id: str) -> list[Place]:
         """Every revision of a record, oldest first, withdrawn ones included."""
-        places = self._located(folder_of(kind, record_id))
-        return sorted(p for p in places if isinstance(p, Place) and not p.withdrawn)
+        folder = folder_of(kind, record_id)
+        entries = self.tree.entries(folder).values()
+        return list(_revisions(folder, tuple(e.name for e in entries if e.mode == FILE_MODE)))
 
     def _located(self, folder: str) -> Iterator[Place | SignaturePlace | None]:
         """What the plain files of a folder are for."""
@@ -188,8 +197,8 @@ class Snapshot:
 
     def standing(self, kind: str, record_id: str) -> Place | None:
         """The newest revision that is not withdrawn."""
-        places = [p for p in self.revisions(kind, record_id) if not self.is_withdrawn(p)]
-        return places[-1] if places else None
+        newest_first = reversed(self.revisions(kind, record_id))
+        return next((p for p in newest_first if not self.is_withdrawn(p)), None)
 
     def stands(self, place: Place) -> bool:
         """Whether this very revision is the one that stands."""

@@ -63,9 +63,7 @@ class GitTree:
         known = self._folders.get(folder)
         if known is None:
             oid = self._folder_oid(folder)
-            found = self.repository.tree_entries(oid) if oid else ()
-            known = {entry.name: entry for entry in found}
-            self._folders[folder] = known
+            known = self._folders[folder] = self.repository.folder(oid) if oid else {}
         return known
 
     def _folder_oid(self, folder: str) -> str | None:
@@ -212,7 +210,8 @@ def _difference(base: Tree, head: Tree, folder: str, budget: _Budget) -> Iterato
         # Only folders differ that hold nothing: report them by themselves.
         yield Change(folder, find_folder(base, folder), find_folder(head, folder))
         return
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    gone = old.keys() - new.keys()
+    names = sorted(gone.union(name for name, entry in new.items() if old.get(name) != entry))
     budget.spend(folder, len(names))
     for name in names:
         left, right = old.get(name), new.get(name)

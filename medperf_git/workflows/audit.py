@@ -11,8 +11,9 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Finding, Report
@@ -25,6 +26,8 @@ from medperf_git.vcs import Repository
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
+_MANY: Final = 100
+"""Commits from which on it is worth the while to let git read ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,15 @@ def audit(
     failures: list[Failure] = []
     records = 0
     before = snapshot_at(repository, after)
-    for done, oid in enumerate(commits, start=1):
-        now = snapshot_at(repository, oid)
-        report = check(before, now)
-        records += len(report.records)
-        if not report:
-            failures.append(Failure(oid, report))
-        before = now
-        progress(done, len(commits))
+    with repository.reading_ahead(head, after) if len(commits) >= _MANY else nullcontext():
+        for done, oid in enumerate(commits, start=1):
+            now = snapshot_at(repository, oid)
+            report = check(before, now)
+            records += len(report.records)
+            if not report:
+                failures.append(Failure(oid, report))
+            before = now
+            progress(done, len(commits))
     return AuditReport(identity, head, len(commits), records, tuple(failures))
 
 

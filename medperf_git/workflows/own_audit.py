@@ -1,7 +1,7 @@
 """Auditing a registry that this client knows: remembers how far it got.
 
 A second audit reads only what is new. What was audited by another version of the rules is
-audited again, and so is everything with `full`.
+audited again, and so is everything with `full`. Only main is remembered: other heads come and go.
 
 Example::
 
@@ -10,12 +10,15 @@ Example::
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from medperf_git.store.home import read_json, write_json
+from medperf_git.store.home import damaged, read_json, write_json
 from medperf_git.version import __version__
 from medperf_git.workflows.audit import AuditReport, Progress, audit
 from medperf_git.workflows.session import Session
+
+_HEAD = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ def audit_known(
     Raises:
         RegistryError: another genesis, or a main that does not descend from what was audited.
     """
+    main = session.forge.main() or session.main
     known = Remembered() if full or after else _recall(session)
-    if known.head not in ("", head) and session.mirror.is_ancestor(head, known.head):
-        known = Remembered()  # an older head was asked for: judge it by itself
+    if head != main and known.head and not session.mirror.is_ancestor(known.head, head):
+        known = Remembered()  # older than what was audited, or beside it: judge it by itself
     report = audit(
         session.mirror,
         head,
@@ -66,17 +70,21 @@ def audit_known(
         after=after or known.head or None,
         progress=progress,
     )
-    if report.accepted and not after:
+    if report.accepted and head == main and not after:
         _remember(session, report, known)
     return report, known
 
 
 def _recall(session: Session) -> Remembered:
-    data = read_json(session.home.audited(session.entry.name)) or {}
-    wanted = {"version": __version__, "genesis": session.entry.genesis}
-    if any(data.get(name) != value for name, value in wanted.items()):
+    path = session.home.audited(session.entry.name)
+    data = read_json(path) or {}
+    if (data.get("version"), data.get("genesis")) != (__version__, session.entry.genesis):
         return Remembered()
-    return Remembered(str(data["head"]), int(data["commits"]), int(data["records"]))
+    head, commits, records = (data.get(name) for name in ("head", "commits", "records"))
+    sound = isinstance(head, str) and _HEAD.fullmatch(head) is not None
+    if not sound or type(commits) is not int or type(records) is not int:
+        raise damaged(path, "not what an audit writes")
+    return Remembered(str(head), commits, records)
 
 
 def _remember(session: Session, report: AuditReport, known: Remembered) -> None:
