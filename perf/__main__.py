@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "run": "what `mpgit run` adds to the two containers it stands for",
     "checks": "what a check costs in small and large registries",
     "audits": "how fast an audit replays a history",
+    "fingerprints": "how fast datasets are fingerprinted and confirmed, beside OpenSSL",
 }
 """Every measurement: its module's name, and what it measures."""
 

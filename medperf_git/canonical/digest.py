@@ -15,10 +15,15 @@ Example:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from medperf_git.errors import CanonicalError
+
+_NUMBER = struct.Struct(">Q").pack
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,16 +50,24 @@ def fingerprint(files: Iterable[FileDigest]) -> str:
     Raises:
         CanonicalError: two files have one path, or a path is no file name.
     """
-    root = hashlib.sha256(b"\x01")
-    ordered = sorted(((_path_bytes(file.path), file) for file in files), key=lambda pair: pair[0])
-    root.update(len(ordered).to_bytes(8, "big"))
-    last: bytes | None = None
-    for path, file in ordered:
-        if path == last:
-            raise CanonicalError(f"two files with the path {file.path!r}")
-        last = path
-        leaf = b"\x00" + len(path).to_bytes(8, "big") + path + file.size.to_bytes(8, "big")
-        root.update(hashlib.sha256(leaf + bytes.fromhex(file.sha256)).digest())
+    raw = [(_path_bytes(file.path), file.size, bytes.fromhex(file.sha256)) for file in files]
+    raw.sort()
+    for (path, _, _), (other, _, _) in pairwise(raw):
+        if path == other:
+            raise CanonicalError(f"two files with the path {os.fsdecode(path)!r}")
+    return fingerprint_raw(raw)
+
+
+def fingerprint_raw(files: Sequence[tuple[bytes, int, bytes]]) -> str:
+    """As `fingerprint`, of files whose paths are different and in order.
+
+    Args:
+        files: path, size and digest of each, as bytes where they have bytes.
+    """
+    root = hashlib.sha256(b"\x01" + _NUMBER(len(files)))
+    for path, size, sha256 in files:
+        leaf = b"".join((b"\x00", _NUMBER(len(path)), path, _NUMBER(size), sha256))
+        root.update(hashlib.sha256(leaf).digest())
     return root.hexdigest()
 
 

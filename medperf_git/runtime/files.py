@@ -17,14 +17,24 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from io import BufferedReader
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from medperf_git.canonical.digest import FileDigest
 from medperf_git.errors import ArtefactError
+from medperf_git.runtime.many_files import (
+    PLAIN,
+    Row,
+    digest_many,
+    identity_of,
+    opened_folder,
+    parts_of,
+    row_of,
+)
 
 IGNORED_IN_SOURCES: Final = frozenset({"__pycache__"})
 """Names that a tree of sources may have on disk without being part of it: Python's caches."""
@@ -44,7 +54,7 @@ def digest_file(path: Path) -> str:
     Raises:
         ArtefactError: no regular file, or it can't be read.
     """
-    return _digest(path)[1]
+    return _digest(path)[2].hex()
 
 
 def digest_tree(
@@ -64,43 +74,107 @@ def digest_tree(
         One entry a file, with relative POSIX paths; folders without files leave no trace.
 
     Raises:
-        ArtefactError: not a folder, not readable, or something in it is no plain file.
+        ArtefactError: not a folder, not readable, or something in it is no plain file: of many
+            such errors, the first by path, and those of names before those of contents.
+    """
+    paths = list_tree(folder, ignore).files
+    rows = read_files(folder, paths, progress)
+    return [
+        FileDigest(os.fsdecode(path), size, sha256.hex())
+        for path, (_, size, sha256) in zip(paths, parts_of(rows), strict=True)
+    ]
+
+
+def read_files(
+    folder: Path, paths: Sequence[bytes], progress: Callable[[int], None] | None = None
+) -> list[Row]:
+    """Identities, sizes and digests of files, read on all cores.
+
+    Args:
+        folder: where the paths start.
+        paths: plain files.
+        progress: called with the number of bytes of each file as it is done.
+
+    Raises:
+        ArtefactError: one can't be read, or is no plain file; the first of them.
+    """
+    try:
+        with opened_folder(folder) as top:
+            found = digest_many(top, paths, progress)
+    except OSError as error:
+        raise _unreadable(error, folder) from error
+    rows = []
+    for path, done in zip(paths, found, strict=True):
+        row = done
+        if row is None:
+            # Nobody could read it: here the reason comes out, as an error.
+            identity, size, sha256 = _digest(folder / os.fsdecode(path))
+            row = row_of(identity, size, sha256)
+            if progress is not None:
+                progress(size)
+        rows.append(row)
+    return rows
+
+
+class Listed(NamedTuple):
+    """What stands below a folder: relative paths, in the order of their bytes."""
+
+    folders: list[bytes]
+    """Folders, with this one, which is `.`."""
+    files: list[bytes]
+    """Plain files."""
+
+
+def list_tree(folder: Path, ignore: Collection[str] = ()) -> Listed:
+    """Every folder and regular file below a folder; links are never followed.
+
+    Args:
+        folder: where to begin.
+        ignore: names to leave out, wherever they stand.
+
+    Raises:
+        ArtefactError: not a folder, a folder can't be read, or something else than a file or a
+            folder stands there (`not-plain`); the first by path.
     """
     if not folder.is_dir():
         raise ArtefactError("not a folder", code="artefact-missing", place=str(folder))
-    digests = []
-    for path in plain_files(folder, ignore):
-        relative = path.relative_to(folder).as_posix()
-        size, sha256 = _digest(path)
-        digests.append(FileDigest(relative, size, sha256))
-        if progress is not None:
-            progress(size)
-    return sorted(digests, key=lambda file: os.fsencode(file.path))
+    ignored = {os.fsencode(name) for name in ignore}
+    found = Listed([b"."], [])
+    problems: list[tuple[bytes, ArtefactError]] = []
+    waiting = [b""]
+    while waiting:
+        below = waiting.pop()
+        here = folder / os.fsdecode(below)
+        try:
+            with os.scandir(os.fsencode(here)) as entries:
+                for entry in entries:
+                    path = below + entry.name
+                    if entry.name in ignored:
+                        continue
+                    if entry.is_file(follow_symlinks=False):
+                        found.files.append(path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        found.folders.append(path)
+                        waiting.append(path + b"/")
+                    else:
+                        mode = entry.stat(follow_symlinks=False).st_mode
+                        problems.append((path, _not_plain(mode, os.fsdecode(entry.path))))
+        except OSError as error:
+            problems.append((below, _unreadable(error, here)))
+    if problems:
+        raise min(problems, key=itemgetter(0))[1]
+    found.folders.sort()
+    found.files.sort()
+    return found
 
 
 def plain_files(folder: Path, ignore: Collection[str] = ()) -> Iterator[Path]:
     """Every regular file below a folder; links are never followed.
 
     Raises:
-        ArtefactError: `not-plain`: something else than a file or a folder stands there.
+        ArtefactError: as `list_tree`.
     """
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        try:
-            entries = list(os.scandir(here))
-        except OSError as error:
-            raise _unreadable(error, here) from error
-        for entry in entries:
-            if entry.name in ignore:
-                continue
-            mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
-                waiting.append(Path(entry.path))
-            elif stat.S_ISREG(mode):
-                yield Path(entry.path)
-            else:
-                raise _not_plain(mode, entry.path)
+    yield from (folder / os.fsdecode(path) for path in list_tree(folder, ignore).files)
 
 
 def open_plain(path: Path, *, follow: bool = False) -> BufferedReader:
@@ -113,10 +187,8 @@ def open_plain(path: Path, *, follow: bool = False) -> BufferedReader:
     Raises:
         ArtefactError: `not-plain`, `artefact-missing` or `not-readable`.
     """
-    # NONBLOCK: opening a pipe that took the file's place must not hang.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     try:
-        handle = os.open(path, flags)
+        handle = os.open(path, PLAIN | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
         with suppress(OSError):
             mode = path.lstat().st_mode
@@ -130,11 +202,12 @@ def open_plain(path: Path, *, follow: bool = False) -> BufferedReader:
     return os.fdopen(handle, "rb")
 
 
-def _digest(path: Path) -> tuple[int, str]:
+def _digest(path: Path) -> tuple[bytes, int, bytes]:
     with open_plain(path) as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        status = os.fstat(file.fileno())
+        sha256 = hashlib.file_digest(file, "sha256").digest()
         # The size of what was digested: the file may have grown since.
-        return file.tell(), sha256
+        return identity_of(status, file.tell()), file.tell(), sha256
 
 
 def _not_plain(mode: int, place: str) -> ArtefactError:
