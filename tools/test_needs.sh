@@ -15,6 +15,10 @@ need cc gcc
 need sshd openssh-server
 need lighttpd lighttpd
 need shellcheck shellcheck
+need podman podman
+need catatonit catatonit
+need runc runc
 need_images
 install_missing_and_docker
+bash ./apptainer.sh
 start_docker

@@ -28,6 +28,7 @@ _MAX_JSON: Final = 4 * 1024 * 1024
 _MAX_MEMBERS: Final = 10_000
 _MAX_LAYERS: Final = 200
 _MAX_LINKS: Final = 10
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
 class ImageArchive:
@@ -146,8 +147,21 @@ class ImageArchive:
         return stream
 
     def open_layer(self, name: str) -> IO[bytes]:
-        """A layer's bytes, possibly compressed."""
-        return self.open_member(self._member(name))
+        """A layer's bytes, possibly compressed.
+
+        Raises:
+            ArtefactError: `bad-archive`: in a way that Python can't read.
+        """
+        stream = self.open_member(self._member(name))
+        if stream.read(len(_ZSTD)) == _ZSTD:
+            raise ArtefactError(
+                "a layer is compressed with Zstandard, which the sandbox can't read",
+                code="bad-archive",
+                place=str(self.path),
+                advice="use --engine docker or apptainer; or have its owner save it with gzip",
+            )
+        stream.seek(0)
+        return stream
 
     def write_docker_archive(self, target: Path) -> None:
         """Write the image as `docker load` takes it, of any age, without tags."""

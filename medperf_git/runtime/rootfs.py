@@ -52,6 +52,7 @@ def unpacked(image: ArchiveImage, artefacts: ArtefactStore) -> Rootfs:
     Raises:
         ArtefactError: the archive is missing, has another digest or is no usable image.
     """
+    artefacts.hold()
     kept = artefacts.cache / "rootfs" / image.sha256
     if not (kept / "start.json").is_file():
         archive = artefacts.file(image)
@@ -60,7 +61,7 @@ def unpacked(image: ArchiveImage, artefacts: ArtefactStore) -> Rootfs:
             made.mkdir()
             with ImageArchive(archive) as opened:
                 _unpack(opened, made / "root")
-                start = _start(opened.config, archive)
+                start = start_of(opened.config, archive)
             (made / "start.json").write_text(json.dumps(start))
             keep(made, kept)
     start = json.loads((kept / "start.json").read_text())
@@ -72,8 +73,12 @@ def unpacked(image: ArchiveImage, artefacts: ArtefactStore) -> Rootfs:
     )
 
 
-def _start(config: dict[str, Any], place: Path) -> dict[str, Any]:
-    """Entrypoint, folder and variables; the task's command takes the place of `Cmd`."""
+def start_of(config: dict[str, Any], place: Path) -> dict[str, Any]:
+    """Entrypoint, folder and variables; the task's command takes the place of `Cmd`.
+
+    Raises:
+        ArtefactError: `bad-archive`.
+    """
     settings = config.get("config") or {}
     try:
         words = [str(word) for word in settings.get("Entrypoint") or ()]
@@ -150,13 +155,20 @@ def _white_out(path: Path, fresh: set[Path]) -> None:
     """Remove what lower layers brought: one name, or all of a folder."""
     hidden = path.name.removeprefix(_WHITEOUT)
     if path.name == _OPAQUE:
-        for child in list(path.parent.iterdir()):
-            if child not in fresh:
-                remove(child)
+        _clear(path.parent, fresh)
     elif hidden in ("", ".", ".."):
         raise _bad(f"a whiteout of nothing: {path.name!r}")
     else:
         remove(path.parent / hidden)
+
+
+def _clear(folder: Path, fresh: set[Path]) -> None:
+    """Remove what lower layers brought, at any depth: the whiteout may come last."""
+    for child in list(folder.iterdir()):
+        if child not in fresh:
+            remove(child)
+        elif child.is_dir() and not child.is_symlink():
+            _clear(child, fresh)
 
 
 def _file(source: IO[bytes] | None, path: Path, member: tarfile.TarInfo, budget: Budget) -> None:

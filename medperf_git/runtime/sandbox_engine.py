@@ -13,8 +13,10 @@ Example::
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -28,11 +30,14 @@ from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.cgroup import Cgroup
 from medperf_git.runtime.engine import NAME, Job, environment, parts_of_step, refuse_job
 from medperf_git.runtime.finish import finish
+from medperf_git.runtime.held_process import isolation
+from medperf_git.runtime.interrupt import interruptible
 from medperf_git.runtime.mounts import Mounts, mounted
+from medperf_git.runtime.owner import kill_orphans
 from medperf_git.runtime.python_env import PythonEnvironment, inspect_python
 from medperf_git.runtime.rootfs import unpacked
-from medperf_git.runtime.sandbox_process import SandboxProcess, isolation
-from medperf_git.runtime.watchdog import Watchdog, interruptible, out_of_memory
+from medperf_git.runtime.sandbox_process import SandboxProcess
+from medperf_git.runtime.watchdog import Watchdog, out_of_memory
 
 _OLDEST: Final = (0, 8)
 """The first version with `--disable-userns` and `--size`."""
@@ -44,6 +49,15 @@ _ISOLATION: Final = (
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TRIAL_SECONDS: Final = 20
 _TRIAL: Final = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """Bubblewrap's arguments, and what of them is the task's: its command and variables."""
+
+    arguments: list[str]
+    command: tuple[str, ...]
+    environment: dict[str, str]
 
 
 class SandboxEngine:
@@ -58,7 +72,7 @@ class SandboxEngine:
     def __init__(
         self, artefacts: ArtefactStore, python: Path | None = None, *, use_cgroups: bool = True
     ) -> None:
-        """Make sure that bubblewrap works here.
+        """Make sure that bubblewrap works here, and stop what a killed client left running.
 
         Args:
             artefacts: where images come from.
@@ -72,6 +86,7 @@ class SandboxEngine:
         self._python = python
         self._use_cgroups = use_cgroups
         self._version = _working_version()
+        kill_orphans()
 
     def describe(self) -> EngineRecord:
         """Bubblewrap's version."""
@@ -97,20 +112,36 @@ class SandboxEngine:
     def run(self, job: Job) -> Step:
         """Run a task; see `Engine.run`."""
         refuse_job(job)
+        if job.gpus and not isinstance(job.container.image, SourceImage):
+            raise EngineError(
+                "the sandbox gives graphics processors to sources only: an image does not hold "
+                "this machine's driver",
+                code="no-gpu",
+                place=job.task,
+                advice="use an engine with NVIDIA's container toolkit: --engine docker",
+            )
         self.provide(job.container.image)
-        with interruptible() as interrupted, mounted(job) as mounts:
-            command = self._command(job, mounts)
-            with self._cgroup(job) as group, SandboxProcess(command, job, group) as process:
+        with (
+            interruptible(job.stop) as interrupted,
+            mounted(job) as mounts,
+            tasklog.logged(job) as log,
+        ):
+            launch = self._launch(job, mounts)
+            log.begin(job, self.describe(), launch.command, launch.environment)
+            arguments = launch.arguments
+            with self._cgroup(job) as group, SandboxProcess(arguments, job, group) as process:
                 watchdog = Watchdog(job.limits, mounts.writable, interrupted, process.memory)
                 watchdog.start()
                 process.release()
                 breach = watchdog.watch(process.ended)
                 seconds = watchdog.seconds
                 exit_code = process.stop()
+                log.ended(exit_code, seconds)
                 if breach is None and exit_code != 0 and group.out_of_memory():
                     breach = out_of_memory(job.limits)
-                in_force = isolation(job.limits, group)
-            finish(job, mounts, watchdog, breach, exit_code)
+                # The kernel exempts root from the resource limit on processes.
+                in_force = isolation(job, group, "rlimit" if os.getuid() != 0 else "none")
+            kept = finish(job, mounts, watchdog, breach, exit_code)
         software = self._environment.software if job.container.image.type == "source" else {}
         return Step.model_validate(
             {
@@ -118,14 +149,14 @@ class SandboxEngine:
                 "software": software,
                 "isolation": in_force,
                 "seconds": round(seconds, 3),
+                "exit_code": kept,
             }
         )
 
     def _cgroup(self, job: Job) -> Cgroup:
         return Cgroup.create(job.limits, None if self._use_cgroups else {})
 
-    def _command(self, job: Job, mounts: Mounts) -> list[str]:
-        """Bubblewrap's arguments and the task's command."""
+    def _launch(self, job: Job, mounts: Mounts) -> _Launch:
         image = job.container.image
         variables = environment(job.limits)
         if isinstance(image, ArchiveImage):
@@ -139,16 +170,19 @@ class SandboxEngine:
             variables = {"PATH": f"{self._environment.folder}:{_PATH}", **variables}
             start, folder = (), sandbox_root.PROJECT
         settings = [word for item in variables.items() for word in ("--setenv", *item)]
-        return [
+        command = (*start, *job.definition.command)
+        arguments = [
             *_ISOLATION,
             # Before the root: a Python environment below /tmp would vanish under ours.
             *sandbox_root.kernel_mounts(job.limits),
+            *sandbox_root.gpu_devices(job.gpus),
             *root,
             *sandbox_root.volume_mounts(mounts.all),
             *sandbox_root.seal(),
             *settings,
-            *("--chdir", folder, "--", *start, *job.definition.command),
+            *("--chdir", folder, "--", *command),
         ]
+        return _Launch(arguments, command, variables)
 
     @cached_property
     def _environment(self) -> PythonEnvironment:

@@ -27,12 +27,12 @@ _CONFIGURATION: Final = (
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
     "/etc/localtime", "/etc/fonts", "/etc/mime.types",
 )  # fmt: skip
-# What Docker hides too: the host's memory, keys, timers and logs.
-_MASKED: Final = (
+MASKED: Final = (
     "/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/kallsyms", "/proc/timer_list",
     "/proc/sched_debug", "/proc/latency_stats", "/proc/sysrq-trigger", "/proc/vmallocinfo",
     "/proc/slabinfo",
 )  # fmt: skip
+"""What Docker hides too: the host's memory, keys, timers and logs."""
 _OURS: Final = frozenset({"proc", "dev", "tmp", "sys"})
 _TOP: Final = PurePosixPath("/")
 _MAX_SHARED_MEMORY: Final = 1024 * 1024 * 1024
@@ -107,13 +107,26 @@ def _bind(entry: Path, target: PurePosixPath) -> list[str]:
 def kernel_mounts(limits: Limits) -> list[str]:
     """`/proc`, a minimal `/dev` and memory file systems of limited size."""
     shared = min(_MAX_SHARED_MEMORY, limits.scratch_bytes)
-    masked = [path for path in _MASKED if Path(path).exists()]
+    masked = [path for path in MASKED if Path(path).exists()]
     return [
         *("--proc", "/proc"),
         *(word for path in masked for word in ("--ro-bind", "/dev/null", path)),
         *("--dev", "/dev"),
         *("--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--perms", "1777", "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp"),  # noqa: S108
+    ]
+
+
+def gpu_devices(numbers: Iterable[str]) -> list[str]:
+    """The device files of NVIDIA's graphics processors, and those that its driver needs besides.
+
+    The driver numbers anew, from zero, what a task can open.
+    """
+    names = [f"/dev/nvidia{number}" for number in numbers]
+    shared = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools") if names else ()
+    return [
+        *(word for name in names for word in ("--dev-bind", name, name)),
+        *(word for name in shared for word in ("--dev-bind-try", name, name)),
     ]
 
 
