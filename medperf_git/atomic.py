@@ -29,6 +29,8 @@ from medperf_git.errors import InputError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _POLL_SECONDS: Final = 0.05
+_PATIENCE_SECONDS: Final = 0.15
+"""How long anybody waits for a lock: somebody may just look whether it is held."""
 PART_SUFFIX: Final = ".part"
 """How the name of a file ends that is still being written."""
 
@@ -94,25 +96,46 @@ def explain(error: OSError, path: Path) -> InputError:
 
 
 @contextmanager
-def lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
+def lock(path: Path, *, wait_seconds: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold the lock that the file `path` stands for while the block runs.
 
-    The file stays when the lock is released: removing it would let two processes lock two
-    files of one name.
+    The file stays when the lock is released. Who holds it alone may remove it: who waited for
+    the removed one tries again on the new one, so that no two processes lock two files of one
+    name.
 
     Args:
         path: the lock's file; made where missing.
         wait_seconds: how long to wait for another holder to finish.
+        shared: hold it beside others who share it; alone otherwise.
 
     Raises:
         InputError: `locked`: another process (or another block of this one) holds it.
     """
-    handle = _open_lock(path)
+    deadline = time.monotonic() + max(wait_seconds, _PATIENCE_SECONDS)
+    handle = _acquire(path, deadline, shared=shared)
     try:
-        _acquire(handle, path, time.monotonic() + wait_seconds)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        if not shared:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether anybody holds a lock now; makes no file and keeps nobody from taking it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
     finally:
         os.close(handle)
 
@@ -127,16 +150,32 @@ def _open_lock(path: Path) -> int:
         raise explain(error, path) from error
 
 
-def _acquire(handle: int, path: Path, deadline: float) -> None:
+def _acquire(path: Path, deadline: float, *, shared: bool) -> int:
     while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise _locked(handle, path) from error
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+        handle = _open_lock(path)
+        if _takes(handle, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+            return handle
+        trouble = _locked(handle, path)
+        os.close(handle)
+        if time.monotonic() >= deadline:
+            raise trouble
+        time.sleep(_POLL_SECONDS)
+
+
+def _takes(handle: int, path: Path, operation: int) -> bool:
+    try:
+        fcntl.flock(handle, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return _is_file(handle, path)
+
+
+def _is_file(handle: int, path: Path) -> bool:
+    """Whether the path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(handle: int, path: Path) -> InputError:

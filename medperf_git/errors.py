@@ -23,6 +23,9 @@ class MpgitError(Exception):
         code: stable, kebab-case, meant for scripts.
         place: where it is: a file, a record's path, a field, a commit.
         advice: how to mend it, usually the next command to type.
+        detail: more for the person in front of this machine, such as the last lines of a task's
+            log. It may hold patients' data: it stands apart from the message, so that no
+            message, wherever it goes, ever carries it.
     """
 
     default_code: ClassVar[str] = "error"
@@ -34,20 +37,23 @@ class MpgitError(Exception):
         code: str | None = None,
         place: str | None = None,
         advice: str | None = None,
+        detail: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.place = place
         self.advice = advice
+        self.detail = detail
 
     def as_dict(self) -> dict[str, str]:
-        """The error as plain data, for ``--json``; keys without a value are left out."""
+        """The error as plain data, for ``--json`` here; keys without a value are left out."""
         fields = {
             "code": self.code,
             "message": self.message,
             "place": self.place,
             "advice": self.advice,
+            "detail": self.detail,
         }
         return {name: value for name, value in fields.items() if value is not None}
 

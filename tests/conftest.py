@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from medperf_git.atomic import lock
+from tests.support import apptainer
 from tests.support.site import Site, build_site, copy_site
+
+
+def pytest_report_header() -> str:
+    return apptainer.header()
 
 
 @pytest.fixture(scope="session")

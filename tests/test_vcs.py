@@ -85,7 +85,7 @@ def test_git_reads_every_tree_that_we_write(repository: Repository, modes: dict[
     listed = git(repository, "ls-tree", "-z", oid).split("\0")
     shown = {line.partition("\t")[2]: int(line[:6], 8) for line in listed if line}
     assert shown == modes
-    assert {e.name: e.mode for e in repository.tree_entries(oid)} == modes
+    assert {name: e.mode for name, e in repository.folder(oid).items()} == modes
     as_git_makes_it = git(
         repository, "mktree", "-z", payload="\0".join(listed).encode("utf-8", "surrogateescape")
     )
@@ -102,14 +102,14 @@ def test_order_of_files_and_folders(repository: Repository) -> None:
         TreeEntry("a0", FILE_MODE, blob),
     ]
     oid = repository.write_tree(entries)
-    assert [e.name for e in repository.tree_entries(oid)] == ["a-b", "a.b", "a", "a0"]
+    assert list(repository.folder(oid)) == ["a-b", "a.b", "a", "a0"]
     repository.set_ref(MAIN, repository.write_commit(oid, [], "order", AUTHOR))
     git(repository, "fsck", "--strict", "--full")
 
 
 def test_empty_tree(repository: Repository) -> None:
     assert repository.write_tree([]) == EMPTY_TREE
-    assert repository.tree_entries(EMPTY_TREE) == ()
+    assert repository.folder(EMPTY_TREE) == {}
 
 
 @pytest.mark.parametrize(
@@ -188,13 +188,13 @@ def test_malformed_commits_are_errors(repository: Repository, payload: bytes) ->
 def test_malformed_trees_are_errors(repository: Repository, payload: bytes) -> None:
     oid = repository._store(b"tree", payload)
     with pytest.raises(GitError):
-        repository.tree_entries(oid)
+        repository.folder(oid)
 
 
 @pytest.mark.parametrize("oid", [NOWHERE, "", "x", "ab", "HEAD", "-x", NOWHERE + "\n" + NOWHERE])
 def test_missing_objects_are_errors(repository: Repository, oid: str) -> None:
     known = repository.write_blob(b"known")
-    for read in (repository.blob, repository.blob_size, repository.tree_entries, repository.commit):
+    for read in (repository.blob, repository.blob_size, repository.folder, repository.commit):
         with pytest.raises(GitError):
             read(oid)
     assert repository.blob(known) == b"known"
@@ -206,7 +206,7 @@ def test_an_object_of_another_type_is_an_error(repository: Repository) -> None:
     for read, wrong in (
         (repository.blob, tree),
         (repository.blob_size, oid),
-        (repository.tree_entries, oid),
+        (repository.folder, oid),
         (repository.commit, tree),
     ):
         with pytest.raises(GitError):

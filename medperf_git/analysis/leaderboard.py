@@ -40,6 +40,11 @@ class Line:
     cases: int
     rows: tuple[ResultRow, ...]
 
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """The datasets on whose cases the model failed in part."""
+        return tuple(r.result.dataset.id for r in self.rows if r.result.execution.partial)
+
 
 @dataclass(frozen=True)
 class Leaderboard:
@@ -72,6 +77,7 @@ class Leaderboard:
                     "model": line.model,
                     "mean": line.mean,
                     "cases": line.cases,
+                    "partial": list(line.partial),
                     "values": {
                         name: value.model_dump(exclude_none=True)
                         for name, value in line.values.items()

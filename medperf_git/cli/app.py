@@ -56,8 +56,13 @@ benchmark_option = click.option(
 dataset_option = click.option(
     "--dataset", "-d", required=True, metavar="ID", help="Your dataset: its name, or owner/name."
 )
+thorough_option = click.option(
+    "--thorough", is_flag=True, help="Read every byte again, also of files that did not change."
+)
 engine_option = click.option(
-    "--engine", type=click.Choice(["docker", "podman", "sandbox"]), help="Which engine runs it."
+    "--engine",
+    type=click.Choice(["auto", "docker", "podman", "sandbox", "apptainer"]),
+    help="Which engine runs it (default: the best one that is here).",
 )
 
 

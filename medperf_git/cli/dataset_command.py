@@ -67,12 +67,14 @@ def prepare(
 
 @command.command("submit")
 @click.argument("name")
+@app.thorough_option
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def submit(*, name: str, common: app.Common) -> None:
+def submit(*, name: str, thorough: bool, common: app.Common) -> None:
     """Show what would be published of a prepared dataset; after a yes, sign and send it."""
     with common.session() as session:
         dataset = workflow.local_dataset(session, name)
-        record = workflow.dataset_record(session, dataset, session.site_rules())
+        rules = session.site_rules()
+        record = workflow.dataset_record(session, dataset, rules, thorough=thorough)
         title = f"Add dataset {record.id} revision {record.revision}"
         signer = session.signer(app.ask_passphrase)
         proposal = sign_record(session, "dataset", record, signer, title)
@@ -93,12 +95,13 @@ def associate(*, name: str, benchmark: str, common: app.Common) -> None:
 
 @command.command("check")
 @click.argument("name")
+@app.thorough_option
 @app.options(app.registry_option, app.json_option)
-def check(*, name: str, common: app.Common) -> None:
+def check(*, name: str, thorough: bool, common: app.Common) -> None:
     """See that the prepared files are still what they were."""
     with common.session() as session:
         dataset = workflow.local_dataset(session, name)
-        workflow.refuse_changed(dataset)
+        workflow.refuse_changed(dataset, thorough=thorough)
         common.show(
             {"id": dataset.id, "state": "unchanged", "fingerprint": dataset.fingerprint},
             f"{dataset.id} is unchanged ({dataset.fingerprint['files']} files)",

@@ -33,13 +33,19 @@ def text(board: Leaderboard) -> str:
         return head + "no results yet"
     rows = [_row(number, line, board) for number, line in enumerate(board.lines, start=1)]
     body = app.table(("", "model", "mean", *board.datasets, "cases"), rows)
+    if any(line.partial for line in board.lines):
+        body += "\n\n* partial: the model failed on some of the cases"
     note = f"\n\n{len(board.left_out)} results do not count: mpgit result ls --all"
     return head + body + (note if board.left_out else "")
 
 
 def _row(number: int, line: Line, board: Leaderboard) -> tuple[object, ...]:
-    values = [
-        measured(line.values[name].model_dump(exclude_none=True)) if name in line.values else "–"
-        for name in board.datasets
-    ]
+    values = [_value(line, name) for name in board.datasets]
     return (number, line.model, f"{line.mean:.3f}", *values, line.cases)
+
+
+def _value(line: Line, dataset: str) -> str:
+    if dataset not in line.values:
+        return "–"
+    text = measured(line.values[dataset].model_dump(exclude_none=True))
+    return f"{text} *" if dataset in line.partial else text

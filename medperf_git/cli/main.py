@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -37,10 +37,13 @@ COMMANDS: Final[dict[str, str]] = {
     "request": "Open requests: look, approve, merge.",
     "check": "The verdict on a transition.",
     "audit": "Check main's whole history.",
+    "doctor": "Is this site ready, and what is to be mended.",
+    "storage": "What is kept on this machine: look, free.",
+    "support-bundle": "What helps somebody else to help, without data and results.",
     "server": "A plain Git server's repository with its guard.",
     "demo": "The whole story on real patients' data, in ./demo.",
 }
-"""Every command with its line in `mpgit --help`; the module has the same name."""
+"""Every command with its line in `mpgit --help`; its module is called so, with `_` for `-`."""
 
 
 _NOT_USAGE: Final = frozenset({"disk-full", "locked", "not-writable", "system"})
@@ -61,7 +64,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # Start-up cost: `mpgit --help` and completion must not import git, docker or pydantic.
-        module = import_module(f"medperf_git.cli.{cmd_name}_command")
+        module = import_module(f"medperf_git.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 
@@ -147,10 +150,18 @@ def _show(error: MpgitError, *, as_json: bool) -> None:
         click.echo(json.dumps({"error": error.as_dict()}, indent=2))
         return
     click.echo(click.style("error: ", fg="red") + error.message, err=True)
+    for line in particulars(error):
+        click.echo(f"  {line}", err=True)
+
+
+def particulars(error: MpgitError) -> Iterator[str]:
+    """The lines below an error's message: where it is, what a task said, what to do."""
     if error.place:
-        click.echo(f"  where: {error.place}", err=True)
+        yield f"where: {error.place}"
+    for number, line in enumerate((error.detail or "").splitlines()):
+        yield ("       " if number else "said:  ") + line
     if error.advice:
-        click.echo(f"  next:  {error.advice}", err=True)
+        yield f"next:  {error.advice}"
 
 
 def _show_cause(error: BaseException) -> None:

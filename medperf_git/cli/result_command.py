@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import click
 
-from medperf_git.analysis.results import results
+from medperf_git.analysis.results import ResultRow, results
 from medperf_git.cli import app
 from medperf_git.cli.records_view import SHOWN, add_reading
 from medperf_git.cli.run_command import measured
 from medperf_git.records.result import Result
 from medperf_git.workflows.datasets import local_dataset, local_id, refuse_changed
-from medperf_git.workflows.results import local_results, result_proposal
+from medperf_git.workflows.results import local_results, new_results, result_proposal
 
 
 @click.group("result", no_args_is_help=True)
@@ -63,7 +63,7 @@ def ls(*, benchmark: str | None, local: bool, everything: bool, common: app.Comm
                             row.result.dataset.id,
                             row.result.model.id,
                             row.result.revision,
-                            f"{row.state}: {row.reason}" if row.reason else row.state,
+                            _state(row),
                             _metrics(row.result),
                         )
                         for row in rows
@@ -73,6 +73,11 @@ def ls(*, benchmark: str | None, local: bool, everything: bool, common: app.Comm
                 else "no results yet"
             ),
         )
+
+
+def _state(row: ResultRow) -> str:
+    state = row.state + (", partial" if row.result.execution.partial else "")
+    return f"{state}: {row.reason}" if row.reason else state
 
 
 def _metrics(result: Result) -> str:
@@ -87,16 +92,16 @@ def _line(metrics: list[dict[str, object]]) -> str:
 @app.benchmark_option
 @app.dataset_option
 @click.option("--model", "-m", "models", multiple=True, metavar="ID", help="Default: all new.")
+@app.thorough_option
 @app.options(app.registry_option, app.yes_option, app.merge_option, app.json_option)
-def submit(*, benchmark: str, dataset: str, models: tuple[str, ...], common: app.Common) -> None:
+def submit(
+    *, benchmark: str, dataset: str, models: tuple[str, ...], thorough: bool, common: app.Common
+) -> None:
     """Show the new results; after a yes, sign them and open a request with them."""
     with common.session() as session:
         name = local_id(dataset, session.participant)
-        refuse_changed(local_dataset(session, dataset))
-        chosen = [
-            found
-            for found in local_results(session, benchmark, name)
-            if found.state == "new" and (not models or found.data["model"]["id"] in models)
-        ]
+        refuse_changed(local_dataset(session, dataset), thorough=thorough)
+        found = local_results(session, benchmark, name)
+        chosen = new_results([x for x in found if not models or x.data["model"]["id"] in models])
         proposal = result_proposal(session, chosen, session.signer(app.ask_passphrase))
         common.submit(session, proposal)

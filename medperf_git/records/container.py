@@ -163,6 +163,8 @@ class Resources(Part):
     """Wall-clock limit of each task."""
     output_mb: Annotated[int, Field(ge=1, le=4_194_304)] = 1024
     """MiB that a task's outputs may take in all."""
+    gpus: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Graphics processors, each for this task alone; absent for none."""
 
 
 def _refuse_null(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Isolation(Part):
     """Wall-clock time."""
     output_mb: Limit
     """MiB of output."""
+    gpus: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Graphics processors that it was given; absent for none."""
 
 
 class Engine(Part):
@@ -87,6 +89,8 @@ class Step(Part):
     """What was in force."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """How long it took."""
+    exit_code: Annotated[int, Field(ge=1, le=255)] | None = None
+    """How `infer` ended, where it failed on some cases and the owner went on with the others."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -95,6 +99,8 @@ class Step(Part):
         for word in (*self.software, *self.software.values()):
             if not _VERSION.fullmatch(word):
                 raise ValueError(f"software: {word[:40]!r} is no package's name or version")
+        if self.exit_code is not None and self.task != "infer":
+            raise ValueError("exit_code: only `infer` may fail on some of the cases")
         return self
 
 
@@ -123,6 +129,11 @@ class Execution(Part):
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)]
     """The tasks, in the order they ran."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether the model failed on some of the cases, and the others were evaluated."""
+        return any(step.exit_code is not None for step in self.steps)
+
 
 class CompatibilityTest(Part):
     """A passing run of a whole benchmark on its demo data."""
@@ -137,3 +148,9 @@ class CompatibilityTest(Part):
     """What became of the demo data's cases."""
     execution: Execution
     """How it ran."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.execution.partial:
+            raise ValueError("execution: a compatibility test needs a model that ends well")
+        return self

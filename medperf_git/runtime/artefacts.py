@@ -20,13 +20,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from medperf_git.atomic import explain
+from medperf_git.atomic import explain, lock
 from medperf_git.canonical.digest import fingerprint
 from medperf_git.errors import ArtefactError, ExecutionError, MpgitError
 from medperf_git.records.artefact import Artefact, Tree
@@ -38,6 +40,9 @@ from medperf_git.runtime.files import IGNORED_IN_SOURCES, digest_file, digest_tr
 _TAR_OVERHEAD: Final = 2048
 """Bytes that a tar archive needs for an entry besides its contents, generously."""
 _SLACK: Final = 1024 * 1024
+IN_USE: Final = "in-use"
+"""The cache's lock: shared by everybody who uses it, held alone by who cleans it."""
+_CLEANING_SECONDS: Final = 120.0
 
 
 class ArtefactStore:
@@ -52,6 +57,23 @@ class ArtefactStore:
         self.cache = cache
         self.folders = tuple(folders)
         self._verified: set[Path] = set()
+        self._holding = threading.Lock()
+        self._held: ExitStack | None = None
+
+    def hold(self) -> None:
+        """Keep everything in the cache from being cleaned away while this store is in use.
+
+        Raises:
+            InputError: the cache is being cleaned, or can't be written.
+        """
+        with self._holding:
+            if self._held is None:
+                held = ExitStack()
+                held.enter_context(
+                    lock(self.cache / IN_USE, shared=True, wait_seconds=_CLEANING_SECONDS)
+                )
+                weakref.finalize(self, held.close)
+                self._held = held
 
     def file(self, artefact: Artefact) -> Path:
         """A file in the cache that has the artefact's digest.
@@ -69,7 +91,13 @@ class ArtefactStore:
         """
         return self._find(_TreeSearch(self, artefact))
 
+    def holds(self, artefact: Artefact) -> bool:
+        """Whether the cache has it; what it has is verified when it is used."""
+        search = _TreeSearch if isinstance(artefact, Tree) else _FileSearch
+        return search(self, artefact).kept.exists()
+
     def _find(self, search: _Search) -> Path:
+        self.hold()
         kept = search.kept
         if kept in self._verified and kept.exists():
             return kept
@@ -98,6 +126,7 @@ class ArtefactStore:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A private folder on the cache's file system, gone afterwards."""
+        self.hold()
         parent = self.cache / "tmp"
         try:
             parent.mkdir(parents=True, exist_ok=True, mode=0o700)

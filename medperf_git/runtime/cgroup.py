@@ -86,6 +86,27 @@ class Cgroup:
                         return True
         return False
 
+    def unreclaimable(self) -> int:
+        """Bytes that it holds but for cached files, which the kernel takes back when it must.
+
+        Where a file system caches a file twice, as on a loop device, the kernel can go on taking
+        back and reading again for ever, and never finds that memory has run out.
+        """
+        folder = self._folders.get("memory")
+        total = 0
+        if folder is not None:
+            unified = (folder / "cgroup.controllers").exists()
+            usage, prefix = (
+                ("memory.current", "") if unified else ("memory.usage_in_bytes", "total_")
+            )
+            cached = {f"{prefix}active_file", f"{prefix}inactive_file"}
+            with suppress(OSError, ValueError):
+                total = int((folder / usage).read_text())
+                for line in (folder / "memory.stat").read_text().splitlines():
+                    key, _, value = line.partition(" ")
+                    total -= int(value) if key in cached else 0
+        return max(0, total)
+
     def __enter__(self) -> Self:
         """The group itself."""
         return self
@@ -202,11 +223,27 @@ def _remove(folder: Path) -> None:
             time.sleep(0.01)
 
 
+def stale_groups(*, remove: bool = False) -> list[Path]:
+    """Groups of clients that were killed before they could remove them."""
+    found = [folder for parent in set(find_parents().values()) for folder in _stale(parent)]
+    if remove:
+        for folder in found:
+            with suppress(OSError):
+                folder.rmdir()
+    return sorted(found)
+
+
 def _remove_stale(parent: Path) -> None:
-    """Remove groups of clients that were killed before they could."""
+    for folder in _stale(parent):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _stale(parent: Path) -> list[Path]:
+    found = []
     with suppress(OSError):
         for folder in parent.glob(f"{_PREFIX}*-*"):
             pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
             if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                with suppress(OSError):
-                    folder.rmdir()
+                found.append(folder)
+    return found

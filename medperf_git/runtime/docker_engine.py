@@ -17,7 +17,7 @@ import os
 import socket
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -30,15 +30,18 @@ from medperf_git.errors import ArtefactError, EngineError, ExecutionError
 from medperf_git.records.container import ArchiveImage, Image, ReferenceImage
 from medperf_git.records.execution import Engine as EngineRecord
 from medperf_git.records.execution import Step
-from medperf_git.runtime import docker_options, tasklog
+from medperf_git.runtime import docker_options, podman_options, tasklog
 from medperf_git.runtime.artefacts import ArtefactStore
+from medperf_git.runtime.causes import likely_cause
 from medperf_git.runtime.engine import Job, parts_of_step, refuse_job
 from medperf_git.runtime.finish import finish
 from medperf_git.runtime.image_archive import ImageArchive
+from medperf_git.runtime.interrupt import interruptible
 from medperf_git.runtime.mounts import Mounts, mounted
-from medperf_git.runtime.watchdog import Breach, Watchdog, interruptible, out_of_memory
+from medperf_git.runtime.watchdog import Breach, Watchdog, out_of_memory
 
 _TIMEOUT_SECONDS: Final = 60
+_LOOK_SECONDS: Final = 10
 _IMAGE_TIMEOUT_SECONDS: Final = 3600
 _UNIX: Final = "unix://"
 _DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
@@ -75,7 +78,8 @@ class DockerEngine:
         self._version = str(version.get("Version", "unknown"))
         parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
         self.name = "podman" if any("podman" in part.lower() for part in parts) else "docker"
-        self._remove_stale()
+        with suppress(DockerException, OSError):
+            _stale(self._client, remove=True)
 
     def describe(self) -> EngineRecord:
         """The daemon's version."""
@@ -89,26 +93,43 @@ class DockerEngine:
         """Pull or load an image and verify it; see `Engine.provide`."""
         self._image(image)
 
+    def discard(self, image: ArchiveImage) -> None:
+        """Remove the image that was loaded from an archive, if nothing uses it."""
+        with (
+            ImageArchive(self._artefacts.file(image)) as archive,
+            suppress(DockerException, OSError),
+        ):
+            self._client.images.remove(archive.image_id)
+
     def run(self, job: Job) -> Step:
         """Run a task; see `Engine.run`."""
         refuse_job(job)
         image = self._image(job.container.image)
-        with interruptible() as interrupted, mounted(job) as mounts:
+        with (
+            interruptible(job.stop) as interrupted,
+            mounted(job) as mounts,
+            tasklog.logged(job) as log,
+        ):
             api_version = str(self._client.api.api_version)
             docker_options.refuse_submounts(mounts.all, api_version)
             watchdog = Watchdog(job.limits, mounts.writable, interrupted)
             with self._container(job, mounts, image) as container:
+                log.begin(job, self.describe(), *docker_options.started(container.attrs))
                 watchdog.start()
-                _start(container)
+                _start(container, job)
                 breach = watchdog.watch(lambda seconds: _ended(container, seconds))
                 seconds = watchdog.seconds
-                exit_code, breach = _stop(container, breach, job)
-                isolation = docker_options.isolation_in_force(
-                    container.attrs, self._info, job.limits
-                )
-            finish(job, mounts, watchdog, breach, exit_code)
+                exit_code, breach = _stop(container, breach, job, log)
+                log.ended(exit_code, seconds)
+                isolation = self._isolation(container, job)
+            kept = finish(job, mounts, watchdog, breach, exit_code)
         return Step.model_validate(
-            {**parts_of_step(job), "isolation": isolation, "seconds": round(seconds, 3)}
+            {
+                **parts_of_step(job),
+                "isolation": isolation,
+                "seconds": round(seconds, 3),
+                "exit_code": kept,
+            }
         )
 
     @contextmanager
@@ -119,16 +140,29 @@ class DockerEngine:
         if self.name == "podman" and _is_rootless(self._info):
             # Without it, the caller's uid inside would be another one outside.
             options["userns_mode"] = "keep-id"
+        elif self.name == "podman":
+            options["ulimits"] += podman_options.limits_of_ours()
         with _talking("the container can't be created"):
             container = self._client.containers.create(str(image.id), **options)
         try:
             with _talking("the engine lost the container"):
                 container.reload()
-                docker_options.isolation_in_force(container.attrs, self._info, job.limits)
+                self._isolation(container, job)
                 yield container
         finally:
             with _talking(f"container {container.short_id} can't be removed"), suppress(NotFound):
                 container.remove(force=True, v=True)
+
+    def _isolation(self, container: DockerContainer, job: Job) -> dict[str, Any]:
+        """What the engine says that the container has; raises where that is too little."""
+        attributes: Mapping[str, Any] = container.attrs
+        if self.name == "podman":
+            api = self._client.api
+            with _talking("the engine does not describe the container"):
+                answer = api.get(api.base_url + podman_options.INSPECT.format(container.id))
+                answer.raise_for_status()
+                attributes = podman_options.effective(attributes, answer.json())
+        return docker_options.isolation_in_force(attributes, self._info, job.limits)
 
     def _image(self, image: Image) -> DockerImage:
         if isinstance(image, ReferenceImage):
@@ -199,14 +233,29 @@ class DockerEngine:
             )
         return loaded
 
-    def _remove_stale(self) -> None:
-        """Containers of clients that were killed: nobody else limits their time."""
-        with suppress(DockerException, OSError):
-            ours = self._client.containers.list(all=True, filters={"label": docker_options.LABEL})
-            for container in ours:
-                if docker_options.is_stale(container.labels):
-                    with suppress(NotFound):
-                        container.remove(force=True, v=True)
+
+def stale_containers(*, remove: bool = False) -> list[str]:
+    """Containers of clients that were killed, by name; none where no engine answers."""
+    with suppress(DockerException, OSError):
+        _probe()
+        client = docker.from_env(timeout=_LOOK_SECONDS)
+        try:
+            return _stale(client, remove=remove)
+        finally:
+            client.close()
+    return []
+
+
+def _stale(client: docker.DockerClient, *, remove: bool) -> list[str]:
+    """Those whose client was killed: nobody else limits their time."""
+    found = []
+    for container in client.containers.list(all=True, filters={"label": docker_options.LABEL}):
+        if docker_options.is_stale(container.labels):
+            found.append(str(container.name))
+            if remove:
+                with suppress(NotFound):
+                    container.remove(force=True, v=True)
+    return found
 
 
 def _probe() -> None:
@@ -243,15 +292,18 @@ def _is_rootless(info: dict[str, Any]) -> bool:
     return any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
 
 
-def _start(container: DockerContainer) -> None:
+def _start(container: DockerContainer, job: Job) -> None:
     try:
         container.start()
     except APIError as error:
         # The image's fault, mostly: no such program, or not executable.
+        said = tasklog.printable(error.explanation or str(error))
+        cause = likely_cause(None, said)
         raise ExecutionError(
-            f"the task does not start: {tasklog.printable(error.explanation or str(error))}",
+            f"{job.task} does not start: {said}",
             code="task-failed",
-            advice="see the task's command in the container's record",
+            place=job.task,
+            advice=cause.advice if cause else "see the task's command in the container's record",
         ) from error
 
 
@@ -261,7 +313,9 @@ def _ended(container: DockerContainer, seconds: float) -> bool:
     return container.status in _ENDED
 
 
-def _stop(container: DockerContainer, breach: Breach | None, job: Job) -> tuple[int, Breach | None]:
+def _stop(
+    container: DockerContainer, breach: Breach | None, job: Job, log: tasklog.TaskLog
+) -> tuple[int, Breach | None]:
     """Kill it if it still runs, keep its log, and say how it ended."""
     if breach is not None:
         # It may have ended by itself in between.
@@ -269,20 +323,11 @@ def _stop(container: DockerContainer, breach: Breach | None, job: Job) -> tuple[
             container.kill()
         container.wait()
     container.reload()
-    tasklog.copy(_Chunks(container.logs(stream=True, follow=False)), job.log)
+    for stdout, path in ((True, log.stdout), (False, log.stderr)):
+        said = container.logs(stream=True, follow=False, stdout=stdout, stderr=not stdout)
+        tasklog.copy(tasklog.Chunks(said), path)
     state = container.attrs["State"]
     exit_code = int(state.get("ExitCode", -1))
     if breach is None and state.get("OOMKilled") and exit_code != 0:
         breach = out_of_memory(job.limits)
     return exit_code, breach
-
-
-class _Chunks:
-    """The engine's stream of log chunks, readable like a file."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-
-    def read(self, _size: int, /) -> bytes:
-        """The next chunk, or nothing at the end."""
-        return next(self._chunks, b"")

@@ -10,23 +10,23 @@ Example:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from medperf_git.errors import EngineError, ExecutionError
+from medperf_git.errors import EngineError
+from medperf_git.runtime import mounts as mounted
 from medperf_git.runtime.cgroup import SPARE_PROCESSES
 from medperf_git.runtime.engine import NAME, Job, caller, environment, limit, usable_cpus
 from medperf_git.runtime.limits import MIB, Limits
 from medperf_git.runtime.mounts import Mount, Mounts
+from medperf_git.runtime.owner import is_gone, owner
 
 LABEL: Final = "org.mpgit.owner"
 """Which process a container belongs to, so that a killed client's can be found."""
 _LOG: Final = {"type": "json-file", "config": {"max-size": "10m", "max-file": "1"}}
 _MAX_SHARED_MEMORY: Final = 1024 * MIB
 _NANO: Final = 1_000_000_000
-_STAT_START_TIME: Final = 19
 _RECURSIVE_READ_ONLY: Final = (1, 44)
 """The API version from which a read-only mount covers the mounts below it too."""
 
@@ -70,7 +70,13 @@ def container_options(job: Job, mounts: Mounts, declared: Sequence[str]) -> dict
         "healthcheck": {"test": ["NONE"]},
         "log_config": _LOG,
         "labels": {LABEL: owner()},
+        "device_requests": _gpus(job.gpus),
     }
+
+
+def _gpus(numbers: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What `docker run --gpus device=0,1` asks for; the NVIDIA container toolkit answers it."""
+    return [{"device_ids": list(numbers), "capabilities": [["gpu"]]}] if numbers else []
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
@@ -81,6 +87,17 @@ def _bind(mount: Mount) -> dict[str, Any]:
         "ReadOnly": not mount.writable,
         "BindOptions": {"Propagation": "rprivate"},
     }
+
+
+def started(attributes: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """What a created container starts, its image's entrypoint included, and its variables.
+
+    Args:
+        attributes: the container as the engine describes it.
+    """
+    command = [attributes.get("Path") or "", *(attributes.get("Args") or ())]
+    pairs = (str(pair).partition("=") for pair in attributes["Config"].get("Env") or ())
+    return [str(word) for word in command], {name: value for name, _, value in pairs}
 
 
 def isolation_in_force(
@@ -112,6 +129,7 @@ def isolation_in_force(
     memory = info.get("MemoryLimit") and host.get("Memory") == limits.memory_bytes
     processes = info.get("PidsLimit", True) and host.get("PidsLimit")
     cpus = info.get("CpuCfsQuota", True) and (host.get("NanoCpus") or host.get("CpuQuota"))
+    requests = host.get("DeviceRequests") or ()
     return {
         "network": "none",
         "capabilities": "none",
@@ -124,6 +142,7 @@ def isolation_in_force(
         "cpus": limit(usable_cpus(limits), _kernel(cpus)),
         "seconds": limit(limits.seconds, "watchdog"),
         "output_mb": limit(limits.output_mb, "watchdog"),
+        "gpus": sum(len(r.get("DeviceIDs") or ()) for r in requests) or None,
     }
 
 
@@ -134,46 +153,15 @@ def _kernel(enforced: Any) -> str:
 def refuse_submounts(
     mounts: Sequence[Mount], api_version: str, mountinfo: Path = Path("/proc/self/mountinfo")
 ) -> None:
-    """Refuse inputs with other file systems mounted inside, where they would be writable.
+    """Refuse mounts inside inputs where this Docker would leave them writable.
 
     Raises:
         ExecutionError: `submount`, naming the mount.
     """
-    if tuple(int(part) for part in api_version.split(".")) >= _RECURSIVE_READ_ONLY:
-        return
-    points = [Path(line.split(" ")[4]) for line in mountinfo.read_text().splitlines()]
-    for mount in mounts:
-        for point in points:
-            if not mount.writable and mount.source in point.parents:
-                raise ExecutionError(
-                    f"{point} is mounted inside an input; this Docker would let a task write to it",
-                    code="submount",
-                    place=str(mount.source),
-                    advice="use Docker 25 or newer, or copy the data to one file system",
-                )
-
-
-def owner(pid: int | None = None) -> str:
-    """What tells a process from every other one: boot, namespace, number and start time."""
-    number = os.getpid() if pid is None else pid
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    namespace = Path("/proc/self/ns/pid").stat().st_ino
-    return f"{boot}:{namespace}:{number}:{_start_time(number)}"
-
-
-def _start_time(pid: int) -> str:
-    try:
-        # The program's name, in parentheses, may hold spaces: read what follows it.
-        after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-    except OSError:
-        return "gone"
-    return after.split()[_STAT_START_TIME]
+    if tuple(int(part) for part in api_version.split(".")) < _RECURSIVE_READ_ONLY:
+        mounted.refuse_submounts(mounts, "this Docker", "use Docker 25 or newer", mountinfo)
 
 
 def is_stale(labels: Mapping[str, str]) -> bool:
     """Whether a container's owner, a process of this machine, is no longer there."""
-    parts = labels.get(LABEL, "").split(":")
-    here = owner().split(":")
-    if len(parts) != len(here) or parts[:2] != here[:2] or not parts[2].isdigit():
-        return False
-    return owner(int(parts[2])) != ":".join(parts)
+    return is_gone(labels.get(LABEL, ""))

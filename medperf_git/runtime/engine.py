@@ -24,6 +24,7 @@ from medperf_git.records.container import CONTRACT, Container, Image, Task, Task
 from medperf_git.records.execution import Engine as EngineRecord
 from medperf_git.records.execution import Limit, Step
 from medperf_git.runtime.files import digest_file
+from medperf_git.runtime.interrupt import Interrupted
 from medperf_git.runtime.limits import Limits
 
 _SUPPLIED: Final = ("parameters_file", "additional_files")
@@ -47,11 +48,17 @@ class Job:
     limits: Limits
     """What it gets."""
     log: Path
-    """Where its output and errors go; stays at the site."""
+    """Base path of its log, such as `logs/infer`; see ``tasklog``; stays at the site."""
     parameters_file: Path | None = None
     """From `materialise`; needed where the task has the volume."""
     additional_files: Path | None = None
     """From `materialise`; needed where the task has the volume."""
+    gpus: tuple[str, ...] = ()
+    """Graphics processors that are this task's own, by the numbers that the engine knows."""
+    keep_partial: bool = False
+    """Whether outputs are kept where the task fails: it may have failed on some cases only."""
+    stop: Interrupted | None = None
+    """Tells that everything shall stop; without it the engine listens to signals itself."""
 
     @property
     def definition(self) -> Task:
@@ -102,7 +109,7 @@ class Engine(Protocol):
         Raises:
             ArtefactError: the image is not to be had, or has another digest.
             ExecutionError: `bad-job`, `task-failed`, `time-limit`, `memory-limit`,
-                `output-limit`, `disk-full`, `hostile-output`, `no-output` or
+                `process-limit`, `output-limit`, `disk-full`, `hostile-output`, `no-output` or
                 `interrupted`; the outputs are empty then.
         """
         ...

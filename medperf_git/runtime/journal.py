@@ -22,8 +22,11 @@ from typing import Any, Final, Self
 
 from medperf_git.atomic import lock, write_bytes
 from medperf_git.canonical.digest import sha256_hex
+from medperf_git.runtime.leftovers import sweep
 
 _VERSION: Final = 1
+OWN_FOLDERS: Final = ("logs", "materials/*")
+"""The folders beside the journal that only this client writes to."""
 
 
 class Journal:
@@ -35,13 +38,16 @@ class Journal:
         self._held: ExitStack | None = None
 
     def __enter__(self) -> Self:
-        """Lock the folder.
+        """Lock the folder, and remove what a killed process left in it.
 
         Raises:
             InputError: `locked`: another process works in it.
         """
         held = ExitStack()
         held.enter_context(lock(self.folder / "lock"))
+        # Not the outputs: what stands there is the containers'.
+        for folder in (self.folder, *(p for name in OWN_FOLDERS for p in self.folder.glob(name))):
+            sweep(folder)
         self._held = held
         return self
 

@@ -11,17 +11,22 @@ Example:
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from medperf_git.atomic import explain
 from medperf_git.errors import ExecutionError
 from medperf_git.runtime.engine import Job
+from medperf_git.runtime.leftovers import SCRATCH_PREFIX
 from medperf_git.runtime.outputs import empty
+
+_ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +128,46 @@ def _add_outputs(job: Job, mounts: Mounts, scratch: list[Path]) -> None:
                 raise _bad(f"a file can't be mounted in the root: {volume.mount_path}", name)
             if parent not in parents:
                 # Beside the target, so that moving it out is a rename on one file system.
-                parents[parent] = Path(tempfile.mkdtemp(prefix=".mpgit-", dir=host.parent))
+                parents[parent] = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=host.parent))
                 scratch.append(parents[parent])
                 mounts.all.append(Mount(parents[parent], parent, writable=True))
         except OSError as error:
             raise explain(error, path) from error
         mounts.files.append((parents[parent] / PurePosixPath(volume.mount_path).name, host))
+
+
+def refuse_submounts(
+    mounts: Iterable[Mount],
+    engine: str,
+    advice: str,
+    mountinfo: Path = Path("/proc/self/mountinfo"),
+) -> None:
+    """Refuse inputs with other file systems mounted inside, where they would be writable.
+
+    Args:
+        mounts: what an engine binds whose read-only mounts do not cover those below them.
+        engine: its name.
+        advice: what else to use.
+        mountinfo: where the kernel lists what is mounted.
+
+    Raises:
+        ExecutionError: `submount`, naming the mount.
+    """
+    points = [_unescaped(line.split(" ")[4]) for line in mountinfo.read_text().splitlines()]
+    for mount in mounts:
+        for point in points:
+            if not mount.writable and mount.source in point.parents:
+                raise ExecutionError(
+                    f"{point} is mounted inside an input; {engine} would let a task write to it",
+                    code="submount",
+                    place=str(mount.source),
+                    advice=f"{advice}, or copy the data to one file system",
+                )
+
+
+def _unescaped(name: str) -> Path:
+    """A path as the kernel writes it: blanks and the like as octal numbers."""
+    return Path(_ESCAPED.sub(lambda match: chr(int(match[1], 8)), name))
 
 
 def _refuse_contents(folder: Path, place: str) -> None:

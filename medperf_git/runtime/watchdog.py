@@ -1,28 +1,25 @@
 """Looks after a running task, for every engine: time, outputs, disk and the user's wish to stop.
 
-Signals only set a mark that the next look finds, so that stopping and cleaning up are never
-interrupted themselves. Does not kill: it tells the engine why to.
+Does not kill: it tells the engine why to.
 
 Example::
 
-    with interruptible() as interrupted:
+    with interruptible(job.stop) as interrupted:
         reason = Watchdog(limits, folders, interrupted).watch(process_ended)
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from medperf_git.errors import ExecutionError
+from medperf_git.runtime.interrupt import Interrupted
 from medperf_git.runtime.limits import MIB, Limits
 from medperf_git.runtime.outputs import MAX_DEPTH, measure
 
@@ -32,7 +29,6 @@ _MOST_OF_TIME: Final = 5
 """A look may take a fifth of the time at most: counting many files is work too."""
 DISK_RESERVE: Final = 256 * MIB
 """Bytes that a task must leave free on the file system of its outputs."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +42,6 @@ class Breach:
     def error(self, place: str) -> ExecutionError:
         """The error to raise once it has been stopped."""
         return ExecutionError(self.message, code=self.code, place=place, advice=self.advice)
-
-
-class Interrupted:
-    """Whether somebody asked to stop; false until then."""
-
-    def __init__(self) -> None:
-        self.by: str | None = None
-
-    def __bool__(self) -> bool:
-        return self.by is not None
-
-
-@contextmanager
-def interruptible() -> Iterator[Interrupted]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a mark while the block runs.
-
-    Outside the main thread signals can't be caught; there the caller stops its threads.
-    """
-    mark = Interrupted()
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        mark.by = signal.Signals(number).name
-
-    if threading.current_thread() is not threading.main_thread():
-        yield mark
-        return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        # A signal that the caller ignores (nohup) stays ignored.
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, note)
-    try:
-        yield mark
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Watchdog:
@@ -169,6 +129,10 @@ class Watchdog:
         if files > self._limits.files:
             return _too_much(f"more than {self._limits.files} files in the outputs")
         return None
+
+    def wrote(self) -> bool:
+        """Whether there is any output at all."""
+        return any(measure(folder).size > 0 for folder in self._folders)
 
     def _disk(self) -> Breach | None:
         for folder in self._folders:

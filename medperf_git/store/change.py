@@ -7,7 +7,7 @@ Example:
     >>> import tempfile; from pathlib import Path
     >>> repository = Repository.create(Path(tempfile.mkdtemp()) / "r.git")
     >>> tree = write_files(repository, EMPTY_TREE, {"registry/root/1.yaml": b"x"})
-    >>> [entry.name for entry in repository.tree_entries(tree)]
+    >>> list(repository.folder(tree))
     ['registry']
 """
 
@@ -42,7 +42,7 @@ def write_entries(
             below.setdefault(name, {})[rest] = entry
         else:
             here[name] = entry
-    merged = {entry.name: entry for entry in repository.tree_entries(tree)}
+    merged = dict(repository.folder(tree))
     for name, changed in here.items():
         merged.pop(name, None)
         if changed is not None:

@@ -43,11 +43,9 @@ class SiteLimits(Part):
 class SiteRules(Part):
     """A site's own rules."""
 
-    engines: Annotated[tuple[Literal["docker", "podman", "sandbox"], ...], Field(min_length=1)] = (
-        "docker",
-        "podman",
-        "sandbox",
-    )
+    engines: Annotated[
+        tuple[Literal["docker", "podman", "sandbox", "apptainer"], ...], Field(min_length=1)
+    ] = ("docker", "podman", "sandbox", "apptainer")
     """Engines that may run containers."""
     benchmarks: Patterns = ("*",)
     """Benchmarks that may run, as `owner/name` with `*` for anything."""
@@ -55,6 +53,8 @@ class SiteRules(Part):
     """Models that may run."""
     limits: SiteLimits = SiteLimits()
     """The most that any task gets."""
+    gpus: tuple[Annotated[str, Field(pattern=r"^[0-9]{1,3}$")], ...] | None = None
+    """Graphics processors that tasks may use, by their numbers; absent: all that are there."""
     minimum_cases: Annotated[int, Field(ge=0)] = 0
     """Results on fewer evaluated cases do not leave, whatever the benchmark allows."""
     smallest_cell: Annotated[int, Field(ge=0)] = 0

@@ -26,8 +26,10 @@ from medperf_git.records.mlcube import MLCube, Model
 from medperf_git.runtime.files import digest_tree
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.version import __version__
+from medperf_git.workflows.measure import measure
+from medperf_git.workflows.prepare import prepare
 from medperf_git.workflows.propose import clear_scratch
-from medperf_git.workflows.workplace import Workplace, measure, prepare
+from medperf_git.workflows.workplace import Workplace
 
 
 @dataclass(frozen=True)

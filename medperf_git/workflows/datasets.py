@@ -19,20 +19,20 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from medperf_git.atomic import lock
-from medperf_git.canonical.digest import FileDigest, fingerprint
 from medperf_git.errors import ArtefactError, ExecutionError, InputError
 from medperf_git.records.base import OwnedId, Pin
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.codec import build
 from medperf_git.records.dataset import Dataset
 from medperf_git.records.mlcube import MLCube
-from medperf_git.runtime.files import digest_tree
+from medperf_git.runtime.confirm import confirm_tree, fingerprint_tree
 from medperf_git.store.home import read_json, write_json
 from medperf_git.store.site_rules import SiteRules
 from medperf_git.workflows.drafts import standing_pin
+from medperf_git.workflows.prepare import Prepared, prepare
 from medperf_git.workflows.propose import next_revision
 from medperf_git.workflows.session import Session
-from medperf_git.workflows.workplace import Prepared, Workplace, prepare
+from medperf_git.workflows.workplace import Workplace
 
 
 def local_id(name: str, owner: str) -> str:
@@ -168,18 +168,24 @@ def _facts(dataset: str, prepared: Prepared, preparation: Pin) -> dict[str, Any]
     }
 
 
-def fingerprint_of(data: Path, labels: Path) -> dict[str, Any]:
+def fingerprint_of(data: Path, labels: Path, *, confirm: bool = False) -> dict[str, Any]:
     """The fingerprint of prepared data and labels, as a record holds it.
+
+    Args:
+        data: folder of the prepared data.
+        labels: folder of the prepared labels.
+        confirm: whether files are left unread that did not change since they were last read.
 
     Raises:
         ArtefactError: something in them is no plain file.
     """
-    both: list[list[FileDigest]] = [digest_tree(data), digest_tree(labels)]
+    look = confirm_tree if confirm else fingerprint_tree
+    both = look(data), look(labels)
     return {
-        "data": fingerprint(both[0]),
-        "labels": fingerprint(both[1]),
-        "files": sum(len(files) for files in both),
-        "size": sum(file.size for files in both for file in files),
+        "data": both[0].sha256,
+        "labels": both[1].sha256,
+        "files": sum(tree.files for tree in both),
+        "size": sum(tree.size for tree in both),
     }
 
 
@@ -211,19 +217,22 @@ def local_datasets(session: Session) -> Iterator[LocalDataset]:
             yield LocalDataset(facts["id"], path.parent, facts)
 
 
-def refuse_changed(dataset: LocalDataset, wanted: dict[str, Any] | None = None) -> None:
+def refuse_changed(
+    dataset: LocalDataset, wanted: dict[str, Any] | None = None, *, thorough: bool = False
+) -> None:
     """Raises unless the prepared files are still what they were.
 
     Args:
         dataset: the dataset.
         wanted: the registered fingerprint; what was found when it was prepared, if None.
+        thorough: whether every file is read, also those that the site's index says are unchanged.
 
     Raises:
         ExecutionError: a file changed, vanished or came.
     """
     advice = "restore the files, or prepare again and submit the next revision"
     try:
-        now = fingerprint_of(dataset.data, dataset.labels)
+        now = fingerprint_of(dataset.data, dataset.labels, confirm=not thorough)
     except ArtefactError as error:
         raise ExecutionError(
             f"the prepared files of {dataset.id} can't be read as they were: {error.message}",
@@ -242,14 +251,22 @@ def refuse_changed(dataset: LocalDataset, wanted: dict[str, Any] | None = None) 
             )
 
 
-def dataset_record(session: Session, dataset: LocalDataset, rules: SiteRules) -> Dataset:
+def dataset_record(
+    session: Session, dataset: LocalDataset, rules: SiteRules, *, thorough: bool = False
+) -> Dataset:
     """The record that describes a prepared dataset.
+
+    Args:
+        session: the registry.
+        dataset: what was prepared.
+        rules: the site's.
+        thorough: whether every byte is read to see that it is unchanged.
 
     Raises:
         ExecutionError: its files changed since.
         InputError: a number is too small to leave this site.
     """
-    refuse_changed(dataset)
+    refuse_changed(dataset, thorough=thorough)
     small = list(rules.small_cells(dataset.facts["statistics"]))
     if small:
         raise InputError(

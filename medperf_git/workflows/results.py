@@ -39,11 +39,13 @@ class LocalResult:
         folder: the execution's folder.
         state: `new`, `waiting` (in the outbox), `requested` (in an open request) or
             `registered`.
+        request: the open request that it is in, or "".
     """
 
     data: dict[str, Any]
     folder: Path
     state: str
+    request: str = ""
 
 
 def same_measurement(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
@@ -74,40 +76,56 @@ def local_results(
         if dataset not in (None, data["dataset"]["id"]):
             continue
         state = "waiting" if data["id"] in outbox else "new"
-        if any(same_measurement(dump(record), data) for record in asked.get(data["id"], [])):
-            state = "requested"
+        request = ""
+        for name, record in asked.get(data["id"], []):
+            if same_measurement(dump(record), data):
+                state, request = "requested", name
         for place in snapshot.revisions("result", data["id"]):
             if same_measurement(dump(snapshot.load(place).record), data):
                 state = "registered"
-        yield LocalResult(data, path.parent, state)
+        yield LocalResult(data, path.parent, state, request)
 
 
-def _requested(session: Session) -> dict[str, list[Record]]:
-    """The results in this participant's open requests, as they were fetched last."""
-    found: dict[str, list[Record]] = {}
+def _requested(session: Session) -> dict[str, list[tuple[str, Record]]]:
+    """The results in this participant's open requests, as they were fetched last; by their ids."""
+    found: dict[str, list[tuple[str, Record]]] = {}
     for request in session.forge.requests():
         if request.participant != session.entry.participant:
             continue
         judged = judge_request(session, request)
         for place, record in added_records(session, judged):
             if place.kind == "result" and not place.withdrawn:
-                found.setdefault(place.id, []).append(record)
+                found.setdefault(place.id, []).append((request.id, record))
     return found
+
+
+def new_results(found: list[LocalResult]) -> list[LocalResult]:
+    """Those that nobody was asked about yet.
+
+    Raises:
+        InputError: `no-results`: none is new; the advice is what the others wait for.
+    """
+    new = [result for result in found if result.state == "new"]
+    if new:
+        return new
+    advice = "mpgit run -b BENCHMARK -d DATASET; `mpgit result ls --local` lists all"
+    why = ""
+    if asked := sorted({result.request for result in found if result.request}):
+        why = f": it is in the request {', '.join(asked)}"
+        advice = f"mpgit request view {asked[0]}, mpgit request merge {asked[0]}"
+    elif any(result.state == "waiting" for result in found):
+        why = ": it is signed, and waits to be sent"
+        advice = "mpgit registry sync"
+    raise InputError(f"nothing new to submit{why}", code="no-results", advice=advice)
 
 
 def result_proposal(session: Session, chosen: list[LocalResult], signer: Signer) -> Proposal:
     """Signed records of measurements, as one request.
 
     Raises:
-        InputError: nothing was chosen, or another participant's dataset.
+        InputError: another participant's dataset.
         RecordError: a measurement's file was damaged.
     """
-    if not chosen:
-        raise InputError(
-            "nothing new to submit",
-            code="no-results",
-            advice="mpgit run -b BENCHMARK -d DATASET; `mpgit result ls --local` lists all",
-        )
     snapshot = session.snapshot()
     proposals = []
     for local in chosen:

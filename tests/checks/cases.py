@@ -64,7 +64,7 @@ class Bench:
     def git(self, edit: Callable[[Repository, TreeEntry], TreeEntry]) -> Pair:
         """The registry in Git, and the same with the entry `registry` edited."""
         base = write_files(self.repository, dict(self.full.tree.files))
-        (registry,) = self.repository.tree_entries(base)
+        (registry,) = self.repository.folder(base).values()
         head = self.repository.write_tree([edit(self.repository, registry)])
         return GitTree(self.repository, base), GitTree(self.repository, head)
 
@@ -190,7 +190,7 @@ def _put(repository: Repository, entry: TreeEntry, path: tuple[str, ...], oid: s
     """The folder's entry with another folder put at `path` below it."""
     if not path:
         return TreeEntry(entry.name, TREE_MODE, oid)
-    inside = {e.name: e for e in repository.tree_entries(entry.oid)} if entry.oid else {}
+    inside = dict(repository.folder(entry.oid)) if entry.oid else {}
     below = inside.get(path[0], TreeEntry(path[0], TREE_MODE, ""))
     inside[path[0]] = _put(repository, below, path[1:], oid)
     return TreeEntry(entry.name, TREE_MODE, repository.write_tree(inside.values()))

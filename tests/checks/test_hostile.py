@@ -338,6 +338,8 @@ def test_a_damaged_base_is_nobodys_fault(tmp_path: Any) -> None:
         assert check(*trees).verdict == "complete"
         cube = trees[0].tree.entries("registry/mlcubes/chair/prep")["1.yaml"]
         (repository.path / "objects" / cube.oid[:2] / cube.oid[2:]).unlink()
+    # Opened anew: what was read sound is remembered by its id, and stays sound.
+    with Repository.open(tmp_path / "r.git") as repository:
         again = Snapshot(GitTree(repository, base)), Snapshot(GitTree(repository, head))
         with pytest.raises(GitError):
             check(*again)

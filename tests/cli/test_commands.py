@@ -232,6 +232,8 @@ READING: dict[str, tuple[tuple[str, ...], int]] = {
     "audit --tree": (("audit", "--tree"), 0),
     "test": (("test", "-b", BENCHMARK), 0),
     "run": (("run", "-b", BENCHMARK, "-d", "opt", "-m", "oak/good"), 0),
+    "doctor": (("doctor",), 0),
+    "storage ls": (("storage", "ls"), 0),
 }
 
 

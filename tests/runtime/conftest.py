@@ -3,20 +3,23 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from medperf_git.canonical.digest import fingerprint
 from medperf_git.records.container import ArchiveImage, ReferenceImage, SourceImage
+from medperf_git.runtime.apptainer_engine import ApptainerEngine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.docker_engine import DockerEngine
-from medperf_git.runtime.docker_options import LABEL, owner
+from medperf_git.runtime.docker_options import LABEL
+from medperf_git.runtime.engine import Engine
 from medperf_git.runtime.files import digest_tree
+from medperf_git.runtime.owner import owner
 from medperf_git.runtime.sandbox_engine import SandboxEngine
 from tests.runtime.lab import ATTACKS, Lab
-from tests.support import docker_engine
+from tests.support import apptainer, docker_engine, podman
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +72,33 @@ def archive_image(reference_image: ReferenceImage, shelf: Path) -> ArchiveImage:
     return ArchiveImage(type="archive", sha256=sha256, size=path.stat().st_size, path=path.name)
 
 
-@pytest.fixture(params=["docker-reference", "sandbox-source", "sandbox-archive"])
-def lab(request: pytest.FixtureRequest, store: ArtefactStore, tmp_path: Path) -> Iterator[Lab]:
+@pytest.fixture(
+    params=[
+        "docker-reference",
+        "sandbox-source",
+        "sandbox-archive",
+        *podman.only_here("podman-archive"),
+        *apptainer.only_here("apptainer-archive"),
+    ]
+)
+def lab(
+    request: pytest.FixtureRequest,
+    store: ArtefactStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Lab]:
     """Each engine with each type of image that takes another way through it."""
     name, kind = request.param.split("-")
     image = request.getfixturevalue(f"{kind}_image")
-    engine = DockerEngine(store) if name == "docker" else SandboxEngine(store)
-    yield Lab(engine, image, store, tmp_path)
+    makers: dict[str, Callable[[ArtefactStore], Engine]] = {
+        "docker": DockerEngine,
+        "podman": DockerEngine,
+        "sandbox": SandboxEngine,
+        "apptainer": ApptainerEngine,
+    }
+    if name == "podman":
+        monkeypatch.setenv("DOCKER_HOST", podman.ensure())
+    yield Lab(makers[name](store), image, store, tmp_path)
     # Nothing of a task may be left, whatever it did.
     assert not list(tmp_path.rglob(".mpgit-*"))
     assert not subprocess.run(

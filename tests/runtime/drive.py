@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from medperf_git.errors import MpgitError
 from medperf_git.records.container import Image
+from medperf_git.runtime.apptainer_engine import ApptainerEngine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.docker_engine import DockerEngine
 from medperf_git.runtime.engine import Engine
@@ -34,11 +35,14 @@ def main(name: str, job: dict[str, Any]) -> dict[str, Any]:
         os.setuid(job["user"])
     store = ArtefactStore(Path(job["store"]), [Path(job["shelf"])])
     python = Path(job["python"]) if "python" in job else None
-    engine: Engine = (
-        DockerEngine(store)
-        if name == "docker"
-        else SandboxEngine(store, python, use_cgroups=job.get("cgroups", True))
-    )
+    cgroups = job.get("cgroups", True)
+    engine: Engine
+    if name in ("docker", "podman"):
+        engine = DockerEngine(store)
+    elif name == "apptainer":
+        engine = ApptainerEngine(store, use_cgroups=cgroups)
+    else:
+        engine = SandboxEngine(store, python, use_cgroups=cgroups)
     lab = Lab(engine, image, store, Path(job["folder"]))
     limits = replace(SMALL, **job.get("limits", {}))
     try:

@@ -14,6 +14,7 @@ from medperf_git.records.execution import Step
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.engine import Engine, Job
 from medperf_git.runtime.limits import Limits
+from medperf_git.runtime.tasklog import TaskLog
 
 VOLUMES = "/mlcommons/volumes"
 ATTACKS = Path(__file__).with_name("attacks.py")
@@ -85,9 +86,9 @@ class Lab:
         return self.folder / "output"
 
     @property
-    def log(self) -> Path:
-        """Where its log is."""
-        return self.folder / "logs" / "infer.log"
+    def log(self) -> TaskLog:
+        """Its log."""
+        return TaskLog(self.folder / "logs" / "infer")
 
     def job(self, name: str, limits: Limits = SMALL, **more: Any) -> Job:
         """The attack as the task `infer`."""
@@ -101,7 +102,7 @@ class Lab:
             "inputs": {"data_path": data},
             "outputs": {"output_path": self.output},
             "limits": limits,
-            "log": self.log,
+            "log": self.folder / "logs" / "infer",
         }
         return Job(**{**fields, **more})
 
@@ -127,7 +128,7 @@ class Lab:
             inputs=inputs,
             outputs={"output_path": results},
             limits=limits,
-            log=self.log,
+            log=self.folder / "logs" / "evaluate",
         )
         self.engine.run(job)
         return results

@@ -4,11 +4,13 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from medperf_git.atomic import lock, write_bytes
+from medperf_git.atomic import is_locked, lock, write_bytes
 from medperf_git.errors import InputError
 
 
@@ -79,6 +81,71 @@ def test_a_dead_process_holds_no_lock(tmp_path: Path) -> None:
         process.kill()
     with lock(path, wait_seconds=5):
         pass
+
+
+def test_a_shared_lock_is_held_by_many_and_by_none_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with lock(path, shared=True), lock(path, shared=True):
+        with pytest.raises(InputError) as caught, lock(path):
+            pass
+        assert caught.value.code == "locked"
+    with lock(path), pytest.raises(InputError), lock(path, shared=True):
+        pass
+    with lock(path):
+        pass
+
+
+def test_a_look_at_a_lock_makes_and_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_locked(path)
+    assert not path.exists()
+    with lock(path):
+        assert is_locked(path)
+    with lock(path, shared=True):
+        assert is_locked(path)
+    assert not is_locked(path)
+    path.unlink()
+    path.symlink_to("nowhere")
+    assert is_locked(path)  # not ours to judge
+
+
+def test_who_looks_does_not_keep_anybody_from_working(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            is_locked(path)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    for _ in range(200):
+        with lock(path):
+            pass
+    done.set()
+    for looker in lookers:
+        looker.join()
+
+
+def test_who_waits_for_a_lock_that_is_removed_gets_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    outcomes: list[str] = []
+
+    def wait() -> None:
+        with lock(path, wait_seconds=10):
+            outcomes.append("held")
+            with pytest.raises(InputError), lock(path):
+                pass
+
+    with lock(path):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        time.sleep(0.2)
+        path.unlink()
+    waiter.join(10)
+    assert outcomes == ["held"]
 
 
 def test_a_lock_never_follows_a_link(tmp_path: Path) -> None:

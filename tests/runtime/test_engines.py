@@ -23,6 +23,7 @@ from medperf_git.runtime.engine import caller
 from medperf_git.runtime.engines import find_engine
 from medperf_git.runtime.limits import Cap, combine, shortfalls
 from medperf_git.runtime.mounts import Mount
+from medperf_git.runtime.owner import owner
 from medperf_git.runtime.python_env import inspect_python
 from tests.runtime.lab import SMALL, Lab
 
@@ -222,7 +223,7 @@ def test_looking_for_engines_does_not_import_docker() -> None:
 
 def test_a_container_that_somebody_removes_is_no_crash(docker: Lab) -> None:
     def remove() -> None:
-        ours = f"label={docker_options.LABEL}={docker_options.owner()}"
+        ours = f"label={docker_options.LABEL}={owner()}"
         listed = ["docker", "ps", "--quiet", "--filter", ours]
         while not (found := subprocess.run(listed, capture_output=True, check=True).stdout.split()):
             time.sleep(0.1)

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from medperf_git.runtime.docker_engine import DockerEngine
-from medperf_git.runtime.docker_options import LABEL, owner
+from medperf_git.runtime.docker_options import LABEL
+from medperf_git.runtime.owner import owner
 from tests.runtime.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,11 +39,18 @@ def drive(lab: Lab, attack: str) -> subprocess.Popen[str]:
 
 def traces(lab: Lab, pid: int) -> list[str]:
     """What still runs: containers of the process, or processes that name its folder."""
-    if lab.engine.name == "docker":
+    if lab.engine.name in ("docker", "podman"):
         label = f"label={LABEL}={owner(pid)}"
         listed = ["docker", "ps", "--all", "--quiet", "--filter", label]
         return subprocess.run(listed, capture_output=True, check=True, text=True).stdout.split()
     found = []
+    if lab.engine.name == "apptainer":
+        # Its processes do not name their folders, but all are born in one control group.
+        for path in Path("/proc").glob("[0-9]*/cgroup"):
+            with suppress(OSError):
+                if f"/mpgit-{pid}-" in path.read_text():
+                    found.append(path.parent.name)
+        return found
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
@@ -82,7 +91,7 @@ def test_a_killed_client_leaves_nothing_for_long(lab: Lab) -> None:
         wait_until_hanging(lab, process)
         process.kill()
         process.wait(10)
-    if lab.engine.name == "docker":
+    if lab.engine.name in ("docker", "podman"):
         # A daemon's container survives its client; the next client ends it.
         DockerEngine(lab.artefacts)
     deadline = time.monotonic() + 10

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
+import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +94,64 @@ def test_layers_are_laid_over_each_other(tmp_path: Path, pack: object) -> None:
     assert not (root / "dev/null").exists()
     assert (rootfs.entrypoint, rootfs.working_folder) == (("/run",), "/work")
     assert rootfs.environment == {"A": "b=c", "PATH": "/opt"}
+
+
+def test_an_upper_layer_takes_what_is_below_away_and_nothing_of_its_own(tmp_path: Path) -> None:
+    lower = tar(
+        entry("a/b/c", b"1"),
+        entry("one", b"1"),
+        entry("two", kind=tarfile.LNKTYPE, linkname="one"),
+        entry("file", b"1"),
+        entry("folder/inside", b"1"),
+    )
+    upper = tar(
+        entry("a/b/new", b"2"),
+        # After its own entries, and above a folder of theirs.
+        entry("a/.wh..wh..opq"),
+        entry("a/b/.wh.gone-already"),
+        entry("one", b"2"),
+        entry("file", kind=tarfile.DIRTYPE),
+        entry("folder", b"2"),
+        entry(".wh.folder-gone"),
+    )
+    root = open_image(tmp_path, docker_archive(lower, upper)).folder
+    assert [path.name for path in (root / "a" / "b").iterdir()] == ["new"]
+    assert ((root / "one").read_text(), (root / "two").read_text()) == ("2", "1")
+    assert (root / "file").is_dir()
+    assert (root / "folder").read_text() == "2"
+
+
+def test_every_file_is_ours_and_of_no_special_kind(tmp_path: Path) -> None:
+    layer = tar(
+        entry("locked", kind=tarfile.DIRTYPE, mode=0),
+        entry("locked/secret", b"1", mode=0, uid=12345, gid=12345),
+        entry("tool", b"1", mode=0o6111),
+        entry("sticky", kind=tarfile.DIRTYPE, mode=0o7777),
+        entry("pipe", kind=tarfile.FIFOTYPE),
+        entry("disk", kind=tarfile.BLKTYPE, mode=0o666),
+        entry("terminal", kind=tarfile.CHRTYPE, mode=0o666),
+    )
+    root = open_image(tmp_path, docker_archive(layer)).folder
+    found = {
+        str(path.relative_to(root)): (oct(path.stat().st_mode & 0o7777), path.stat().st_uid)
+        for path in sorted(root.rglob("*"))
+    }
+    me = os.getuid()
+    assert found == {
+        "locked": ("0o755", me),
+        "locked/secret": ("0o644", me),
+        "sticky": ("0o755", me),
+        "tool": ("0o755", me),
+    }
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [docker_archive, oci_archive])
+def test_layers_and_archives_may_be_compressed(
+    tmp_path: Path, pack: Callable[..., bytes], compress: Callable[[bytes], bytes]
+) -> None:
+    root = open_image(tmp_path, compress(pack(compress(LOWER)))).folder
+    assert (root / "etc" / "gone").read_text() == "1"
 
 
 @pytest.mark.parametrize(

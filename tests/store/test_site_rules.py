@@ -52,7 +52,7 @@ def test_small_cells_are_found(name: str) -> None:
 def test_without_a_file_nothing_is_forbidden(tmp_path: Path) -> None:
     rules = load_site_rules(tmp_path / "site.yaml")
     assert rules == SiteRules()
-    assert set(rules.engines) == {"docker", "podman", "sandbox"}
+    assert set(rules.engines) == {"docker", "podman", "sandbox", "apptainer"}
 
 
 def test_a_file_with_all_of_it(tmp_path: Path) -> None:

@@ -86,6 +86,9 @@ BAD_RESULTS: Final[dict[str, str]] = {
 
 MISBEHAVIOURS: Final = (*BAD_RESULTS, "fails", "hangs", "silent", "no-result", "huge", "slow")
 """The names of oak's misbehaving models; `slow` ends well, after three seconds."""
+OTHERS: Final = ("slow-2", "slow-3", "flaky", "halfway", "graphics")
+"""More of oak's models: `flaky` mostly fails, `halfway` fails behind half of the cases, and
+`graphics` needs a graphics processor."""
 
 _PREP = """
     import csv, json, pathlib, sys
@@ -120,15 +123,15 @@ _METRICS = """
         return {r["case"]: r[name] for r in csv.DictReader(path.open(newline=""))}
     labels = column(V / "labels" / "labels.csv", "fever")
     guesses = column(V / "predictions" / "predictions.csv", "fever")
-    n = len(labels)
-    share = sum(guesses[case] == label for case, label in labels.items()) / n
+    total, n = len(labels), len(guesses)
+    share = sum(guesses[case] == labels[case] for case in guesses) / n
     results.write_text(json.dumps({
         "accuracy": {"value": share, "low": share / 2, "high": (1 + share) / 2, "n": n},
-        "cases": {"total": n, "evaluated": n, "failed": 0, "excluded": 0},
+        "cases": {"total": total, "evaluated": n, "failed": total - n, "excluded": 0},
     }))
 """
 _MODEL = """
-    import csv, json, pathlib, sys, time
+    import csv, json, os, pathlib, sys, time
     V = pathlib.Path("/mlcommons/volumes")
     predictions = V / "predictions"
     lines = (V / "parameters" / "parameters_file.yaml").read_text().splitlines()
@@ -140,8 +143,10 @@ _MODEL = """
         time.sleep(600)
     if way == "silent":
         sys.exit(0)
-    if way == "slow":
+    if way.startswith("slow"):
         time.sleep(3)
+    if way == "flaky" and os.urandom(1)[0] < 150:
+        sys.exit("not this time")
     if way == "no-result":
         (predictions / "no-result").write_text("")
     if way == "huge":
@@ -151,7 +156,10 @@ _MODEL = """
     with (predictions / "predictions.csv").open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\\n")
         writer.writerow(["case", "fever"])
-        for row in csv.DictReader((V / "data" / "data.csv").open(newline="")):
+        for number, row in enumerate(csv.DictReader((V / "data" / "data.csv").open(newline=""))):
+            if way == "halfway" and number == 20:
+                out.flush()
+                sys.exit("case 20 is not what it was")
             writer.writerow([row["case"], int(float(row["age"]) >= int(settings["from"]))])
 """
 
@@ -171,6 +179,7 @@ _PARAMETERS: Final = {"parameters_file": "parameters/parameters_file.yaml"}
 _RESOURCES: Final = {
     "memory_mb": 128, "cpus": 1, "processes": 16, "seconds": 30, "output_mb": 64,
 }  # fmt: skip
+_MORE_RESOURCES: Final = {"hangs": {"seconds": 1}, "graphics": {"gpus": 1}}
 
 
 def preparation_draft() -> dict[str, Any]:
@@ -233,7 +242,7 @@ def model_draft(name: str, way: str = "well", **more: Any) -> dict[str, Any]:
                 "output_volumes": volumes("output_path=predictions"),
             }
         },
-        "resources": _RESOURCES | ({"seconds": 1} if way == "hangs" else {}),
+        "resources": _RESOURCES | _MORE_RESOURCES.get(way, {}),
     }
 
 
@@ -518,7 +527,7 @@ def _add_misbehaving(site: Site) -> None:
         snapshot = session.snapshot()
         key = signer(site.home("oak").key("default"), lambda _name: None)
         requests = Proposal("misbehaving", "Add models that misbehave")
-        for name in MISBEHAVIOURS:
+        for name in (*MISBEHAVIOURS, *OTHERS):
             text = BAD_RESULTS.get(name)
             more = {} if text is None else {"results": text.encode().hex()}
             draft = read_draft(site.draft(name, model_draft(name, name, **more)))

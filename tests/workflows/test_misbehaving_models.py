@@ -10,9 +10,9 @@ import pytest
 from tests.support.site import BENCHMARK, MISBEHAVIOURS, Done, Site, copy_site
 
 FAILURES: dict[str, tuple[str, str, str]] = {
-    "fails": ("task-failed", "CUDA is not what it was", "infer.log"),
-    "hangs": ("time-limit", "still running after 1 seconds", "infer.log"),
-    "silent": ("task-failed", "predictions.csv", "evaluate.log"),
+    "fails": ("task-failed", "CUDA is not what it was", "infer.stderr"),
+    "hangs": ("time-limit", "still running after 1 seconds", "infer.stdout"),
+    "silent": ("task-failed", "predictions.csv", "evaluate.stderr"),
     "no-result": ("no-output", "without writing results.yaml", "results.yaml"),
     "huge": ("bad-results", "at most 1048576", "results.yaml"),
     "nan": ("bad-results", "nan is not a finite number", "results.yaml: accuracy.value"),
@@ -46,7 +46,7 @@ def test_a_failing_model_says_why_and_where(ran: tuple[Site, Done], name: str) -
     found = outcome(ran[1], f"oak/{name}")
     assert found["state"] == "failed"
     assert found["error"]["code"] == code
-    assert message in found["error"]["message"]
+    assert message in found["error"]["message"] + found["error"].get("detail", "")
     assert place in found["error"]["place"]
     assert "metrics" not in found
 
