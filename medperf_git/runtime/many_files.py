@@ -61,7 +61,7 @@ def row_of(identity: bytes, read: int, sha256: bytes) -> Row:
 
 def parts_of(rows: Iterable[Row]) -> Iterator[tuple[bytes, int, bytes]]:
     """The three parts of each row."""
-    return map(_ROW.unpack, rows)  # type: ignore[arg-type]
+    return (_ROW.unpack(row) for row in rows)
 
 
 def identity_of(status: os.stat_result, read: int) -> bytes:

@@ -3,7 +3,7 @@
 Its answers in Docker's words leave out what capabilities a container really has; its own API
 (https://docs.podman.io/en/latest/_static/api.html, `ContainerInspectLibpod`) tells them. And as
 root it gives a container a million open files and processes, which fails where root itself may
-not have as many: it then gets as many as we have. Does not talk to an engine (``docker_engine``
+not have as many: it gets as many as we have. Does not talk to an engine (``docker_engine``
 does).
 
 Example:
@@ -20,6 +20,8 @@ from typing import Any, Final
 INSPECT: Final = "/v4.0.0/libpod/containers/{}/json"
 """Where its own API describes a container: every version since 4.0 answers there."""
 _KINDS: Final = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+_MOST: Final = 32_768
+"""Podman's service gives itself no more processes than the kernel has numbers by default."""
 
 
 def limits_of_ours() -> list[dict[str, Any]]:
@@ -28,7 +30,8 @@ def limits_of_ours() -> list[dict[str, Any]]:
     for name, kind in _KINDS.items():
         _, hard = resource.getrlimit(kind)
         if hard != resource.RLIM_INFINITY:
-            found.append({"Name": name, "Soft": hard, "Hard": hard})
+            most = min(hard, _MOST)
+            found.append({"Name": name, "Soft": most, "Hard": most})
     return found
 
 
