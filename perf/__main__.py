@@ -16,6 +16,7 @@ import time
 MEASUREMENTS = {
     "start": "how long `mpgit --help` takes",
     "run": "what `mpgit run` adds to the two containers it stands for",
+    "many": "eight executions at once on this machine's processors, and the start of a run",
     "checks": "what a check costs in small and large registries",
     "audits": "how fast an audit replays a history",
     "fingerprints": "how fast datasets are fingerprinted and confirmed, beside OpenSSL",

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,20 +55,18 @@ def fingerprint(files: Iterable[FileDigest]) -> str:
     for (path, _, _), (other, _, _) in pairwise(raw):
         if path == other:
             raise CanonicalError(f"two files with the path {os.fsdecode(path)!r}")
-    return fingerprint_raw(raw)
+    return root_of(b"".join(leaf_of(*file) for file in raw))
 
 
-def fingerprint_raw(files: Sequence[tuple[bytes, int, bytes]]) -> str:
-    """As `fingerprint`, of files whose paths are different and in order.
+def leaf_of(path: bytes, size: int, sha256: bytes) -> bytes:
+    """A file's part in a fingerprint, of its path, size and digest."""
+    leaf = b"".join((b"\x00", _NUMBER(len(path)), path, _NUMBER(size), sha256))
+    return hashlib.sha256(leaf).digest()
 
-    Args:
-        files: path, size and digest of each, as bytes where they have bytes.
-    """
-    root = hashlib.sha256(b"\x01" + _NUMBER(len(files)))
-    for path, size, sha256 in files:
-        leaf = b"".join((b"\x00", _NUMBER(len(path)), path, _NUMBER(size), sha256))
-        root.update(hashlib.sha256(leaf).digest())
-    return root.hexdigest()
+
+def root_of(leaves: bytes) -> str:
+    """The fingerprint of files whose paths are different: of their leaves, joined in path order."""
+    return hashlib.sha256(b"\x01" + _NUMBER(len(leaves) // 32) + leaves).hexdigest()
 
 
 def _path_bytes(path: str) -> bytes:

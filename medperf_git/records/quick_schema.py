@@ -105,6 +105,26 @@ def _matches(pattern: str, text: str) -> bool:
     return _pattern(pattern).search(text) is not None
 
 
+def _one_of(value: Any, wanted: list[Schema], _schema: Schema, top: Schema) -> bool:
+    """One of them, and certainly none of the others: as kinds that a constant tells apart."""
+    found = [inner for inner in wanted if meets(value, inner, top)]
+    return len(found) == 1 and all(
+        inner is found[0] or _is_another_kind(value, inner, top) for inner in wanted
+    )
+
+
+def _is_another_kind(value: Any, schema: Schema, top: Schema) -> bool:
+    """Whether a required text of the data certainly is not the constant that it must be."""
+    inner = top.get("$defs", {}).get(str(schema.get("$ref", "")).removeprefix(_REFERENCE), schema)
+    properties = inner.get("properties", {})
+    return type(value) is dict and any(
+        type(value.get(name)) is str
+        and type(constant := properties.get(name, {}).get("const")) is str
+        and value[name] != constant
+        for name in inner.get("required", ())
+    )
+
+
 def _same(value: Any, wanted: Any) -> bool:
     """By type too: in Python `True == 1`."""
     return type(value) is type(wanted) and type(value) in (str, int, bool) and value == wanted
@@ -122,6 +142,7 @@ _TESTS: Final[Mapping[str, Callable[[Any, Any, Schema, Schema], bool]]] = {
     "patternProperties": _pattern_properties,
     "propertyNames": _names,
     "items": _items,
+    "oneOf": _one_of,
     "minItems": lambda value, wanted, *_: type(value) is list and len(value) >= wanted,
     "maxItems": lambda value, wanted, *_: type(value) is list and len(value) <= wanted,
     "minLength": lambda value, wanted, *_: type(value) is str and len(value) >= wanted,

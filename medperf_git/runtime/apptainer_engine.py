@@ -32,7 +32,7 @@ from medperf_git.runtime.apptainer_process import (
     ContainerWatchdog,
     remove_stale,
 )
-from medperf_git.runtime.apptainer_trial import find_program, refuse_shared, write_profile
+from medperf_git.runtime.apptainer_trial import find_program, refuse_shared
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.cgroup import Cgroup
 from medperf_git.runtime.engine import Job, environment, parts_of_step, refuse_job
@@ -41,6 +41,7 @@ from medperf_git.runtime.held_process import isolation
 from medperf_git.runtime.interrupt import interruptible
 from medperf_git.runtime.mounts import Mounts, mounted, refuse_submounts
 from medperf_git.runtime.outputs import empty
+from medperf_git.runtime.seccomp import write_profile
 from medperf_git.runtime.watchdog import out_of_memory
 
 
@@ -147,6 +148,7 @@ class ApptainerEngine:
         scratch: Path,
     ) -> list[str]:
         options = apptainer_options.task_options(
+            self._program,
             mounts.all,
             variables,
             scratch=scratch / WORK,

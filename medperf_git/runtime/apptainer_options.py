@@ -1,4 +1,4 @@
-"""The command lines of Apptainer and SingularityCE, and the system calls that tasks don't get.
+"""The command lines of Apptainer and SingularityCE.
 
 Plain data in the words of their documentation (https://apptainer.org/docs/user/main/,
 https://docs.sylabs.io/guides/latest/user-guide/). By default they share the home folder, `/tmp`,
@@ -20,7 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from medperf_git.runtime.engine import NAME
 from medperf_git.runtime.mounts import Mount
@@ -30,6 +30,8 @@ OLDEST: Final = {"apptainer": (1, 2), "singularity-ce": (3, 11)}
 """The first versions with every option below; the last that came was `--no-mount bind-paths`."""
 _VERSION: Final = re.compile(r"^(apptainer|singularity-ce) version (\d+)\.(\d+)(?:\.(\d+))?")
 _QUIET: Final = ("--silent", "--nocolor")
+_CWD: Final = {"apptainer": (1, 3), "singularity-ce": (4, 0)}
+"""Since when `--pwd` is called so."""
 _FAST: Final = ("apptainer", (1, 4))
 """Who takes `--mksquashfs-args`: half the time, for an eighth more disk."""
 ISOLATION: Final = (
@@ -42,37 +44,6 @@ ISOLATION: Final = (
     "--net", "--network", "none",
     "--no-privs", "--drop-caps", "all",
 )  # fmt: skip
-SECCOMP: Final[dict[str, Any]] = {
-    "defaultAction": "SCMP_ACT_ALLOW",
-    "syscalls": [
-        {
-            # Namespaces of its own would give a task capabilities again, inside them.
-            "names": [
-                "unshare", "setns", "mount", "umount", "umount2", "pivot_root", "move_mount",
-                "open_tree", "fsopen", "fsmount", "fspick", "mount_setattr", "bpf", "keyctl",
-                "add_key", "request_key", "perf_event_open", "userfaultfd", "ptrace",
-                "process_vm_readv", "process_vm_writev", "kcmp", "io_uring_setup",
-            ],
-            "action": "SCMP_ACT_ERRNO",
-        },
-        {
-            "names": ["clone"],
-            "action": "SCMP_ACT_ERRNO",
-            "args": [
-                {
-                    "index": 0,
-                    "value": 0x10000000,  # CLONE_NEWUSER
-                    "valueTwo": 0x10000000,
-                    "op": "SCMP_CMP_MASKED_EQ",
-                }
-            ],
-        },
-        # No filter sees into its arguments. Nobody traces a task, so it is told that there is no
-        # such call, and uses `clone`: the one answer that a profile of Apptainer's can't name.
-        {"names": ["clone3"], "action": "SCMP_ACT_TRACE"},
-    ],
-}  # fmt: skip
-"""The seccomp profile of every task; what it does not name is allowed."""
 _READ_ONLY: Final = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
 
 
@@ -137,7 +108,7 @@ def exec_command(
         program: what runs it.
         image: a SIF image, or a folder.
         command: the program inside and its arguments; no shell reads them.
-        profile: where `SECCOMP` was written.
+        profile: where `seccomp.write_profile` wrote it.
         options: `task_options`.
     """
     return [
@@ -148,6 +119,7 @@ def exec_command(
 
 
 def task_options(
+    program: Program,
     mounts: Sequence[Mount],
     variables: Mapping[str, str],
     *,
@@ -159,6 +131,7 @@ def task_options(
     """What one task gets.
 
     Args:
+        program: what runs it.
         mounts: its volumes, outer ones first.
         variables: set in the container, over the image's own.
         scratch: an empty folder for its `/tmp` and `/var/tmp`, whose own memory file system
@@ -167,9 +140,10 @@ def task_options(
         gpus: NVIDIA's graphics processors that are its own.
         kernel: `kernel_mounts`.
     """
+    folder = "--cwd" if program.version >= _CWD[program.product] else "--pwd"
     return [
         *_gpu_options(gpus),
-        *("--workdir", str(scratch), "--pwd", working_folder),
+        *("--workdir", str(scratch), folder, working_folder),
         *(word for mount in (*kernel, *mounts) for word in ("--mount", mount_option(mount))),
         *(word for item in variables.items() for word in ("--env", "=".join(item))),
     ]

@@ -132,9 +132,11 @@ class ApptainerProcess(HeldProcess):
         last = self._log.last_lines(1)
         if code == _FAILED and self._first is None and "container creation" in last:
             raise EngineError(
-                f"Apptainer made no container: {last}",
+                "Apptainer made no container",
                 code="engine-failed",
                 place=str(self._log.stderr),
+                # A task could have printed it: apart from the message.
+                detail=last,
             )
         return code
 

@@ -13,7 +13,6 @@ Example::
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -26,12 +25,12 @@ from medperf_git.runtime import tasklog
 from medperf_git.runtime.apptainer_image import private
 from medperf_git.runtime.apptainer_options import (
     OLDEST,
-    SECCOMP,
     Program,
     exec_command,
     task_options,
 )
 from medperf_git.runtime.mounts import Mount
+from medperf_git.runtime.seccomp import write_profile
 
 _PROGRAMS: Final = ("apptainer", "singularity")
 _TRIAL_SECONDS: Final = 60
@@ -44,7 +43,6 @@ _STATUS: Final = dict.fromkeys(("CapPrm", "CapEff", "CapBnd", "CapAmb"), "0" * 1
     "NoNewPrivs": "1",
     "Seccomp": "2",
 }
-_PROFILE: Final = "seccomp.json"
 _WORK: Final = "work"
 _ADVICE: Final = "docs/engines.md says what Apptainer needs; or use the sandbox: --engine sandbox"
 
@@ -116,7 +114,7 @@ def refuse_shared(program: Program, scratch: Path) -> None:
             (root / name).mkdir()
             mounts.append(Mount(path, str(path), writable=False))
     (scratch / _WORK).mkdir()
-    options = task_options(mounts, {}, scratch=scratch / _WORK, working_folder="/")
+    options = task_options(program, mounts, {}, scratch=scratch / _WORK, working_folder="/")
     profile = write_profile(scratch)
     look = ("/bin/sh", "-c", _LOOK)
     command = exec_command(program, root, look, profile=profile, options=options)
@@ -134,10 +132,3 @@ def refuse_shared(program: Program, scratch: Path) -> None:
         raise EngineError(
             f"{program} does not isolate here: {what}", code="isolation", advice=_ADVICE
         )
-
-
-def write_profile(folder: Path) -> Path:
-    """Write the seccomp profile of all tasks into a private folder."""
-    path = folder / _PROFILE
-    path.write_text(json.dumps(SECCOMP))
-    return path

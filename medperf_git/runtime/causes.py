@@ -147,7 +147,7 @@ CAUSES: Final = (
         "missing-program",
         "a program or file that the command names is not in the image",
         "see the command in the container's record, and the image's entrypoint",
-        (r"execvp .*: No such file or directory", r"executable file not found",
+        (r"(?:execvp|failed to exec) .*: No such file or directory", r"executable file not found",
          r"\bexec .*failed: No such file", r"[Cc]ommand not found", r": (?:\d+: )?\S+: not found$",
          r"can't open file .*No such file or directory", r"stat .*: no such file or directory"),
         frozenset({126, 127}),

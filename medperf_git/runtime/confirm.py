@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from medperf_git.canonical.digest import fingerprint_raw
+from medperf_git.canonical.digest import root_of
 from medperf_git.errors import InputError
 from medperf_git.runtime.file_index import (
     TreeDigest,
@@ -30,16 +30,9 @@ from medperf_git.runtime.file_index import (
     read_index,
     write_index,
 )
+from medperf_git.runtime.file_rows import Columns, Row, identities_of, known_row
 from medperf_git.runtime.files import list_tree, read_files
-from medperf_git.runtime.many_files import (
-    Row,
-    identities_of,
-    opened_folder,
-    parts_of,
-    row_of,
-    same_files,
-    size_of,
-)
+from medperf_git.runtime.many_files import opened_folder, same_files
 
 WORTH_FILES: Final = 500
 WORTH_BYTES: Final = 1 << 23
@@ -93,15 +86,13 @@ def _read(
     if rows:
         rows |= zip(others, read, strict=True)
         read = [rows[path] for path in paths]
-    files = [
-        (path, size, sha256) for path, (_, size, sha256) in zip(paths, parts_of(read), strict=True)
-    ]
-    tree = TreeDigest(fingerprint_raw(files), len(files), sum(size for _, size, _ in files))
+    columns = Columns(read)
+    tree = TreeDigest(root_of(columns.leaves), len(paths), columns.size)
     if began is not None and (tree.files >= WORTH_FILES or tree.size >= WORTH_BYTES):
         # Without an index everything is read again, which is no reason to fail now.
         with suppress(OSError, InputError), opened_folder(folder) as top:
             stood = folders, identities_of(top, folders)
-            write_index(folder, make_index(tree, stood, (paths, read), began))
+            write_index(folder, make_index(tree, stood, (paths, columns), began))
     return tree
 
 
@@ -114,5 +105,5 @@ def _unchanged(
         for path in paths:
             identity, sha256 = known.get(path, (b"", b""))
             if identity and identities_of(top, [path]) == identity:
-                found[path] = row_of(identity, size_of(identity), sha256)
+                found[path] = known_row(path, identity, sha256)
     return found

@@ -19,6 +19,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import docker
@@ -38,6 +39,7 @@ from medperf_git.runtime.finish import finish
 from medperf_git.runtime.image_archive import ImageArchive
 from medperf_git.runtime.interrupt import interruptible
 from medperf_git.runtime.mounts import Mounts, mounted
+from medperf_git.runtime.seccomp import write_profile
 from medperf_git.runtime.watchdog import Breach, Watchdog, out_of_memory
 
 _TIMEOUT_SECONDS: Final = 60
@@ -108,12 +110,14 @@ class DockerEngine:
         with (
             interruptible(job.stop) as interrupted,
             mounted(job) as mounts,
+            self._artefacts.scratch() as scratch,
             tasklog.logged(job) as log,
         ):
             api_version = str(self._client.api.api_version)
             docker_options.refuse_submounts(mounts.all, api_version)
             watchdog = Watchdog(job.limits, mounts.writable, interrupted)
-            with self._container(job, mounts, image) as container:
+            profile = write_profile(scratch) if self.name == "podman" else None
+            with self._container(job, mounts, image, profile) as container:
                 log.begin(job, self.describe(), *docker_options.started(container.attrs))
                 watchdog.start()
                 _start(container, job)
@@ -133,7 +137,9 @@ class DockerEngine:
         )
 
     @contextmanager
-    def _container(self, job: Job, mounts: Mounts, image: DockerImage) -> Iterator[DockerContainer]:
+    def _container(
+        self, job: Job, mounts: Mounts, image: DockerImage, profile: Path | None
+    ) -> Iterator[DockerContainer]:
         """A container that is not started yet; gone when the block ends, whatever happens."""
         declared = (image.attrs.get("Config") or {}).get("Volumes") or {}
         options = docker_options.container_options(job, mounts, list(declared))
@@ -142,6 +148,8 @@ class DockerEngine:
             options["userns_mode"] = "keep-id"
         elif self.name == "podman":
             options["ulimits"] += podman_options.limits_of_ours()
+        if profile is not None:
+            options["security_opt"].append(f"seccomp={profile}")
         with _talking("the container can't be created"):
             container = self._client.containers.create(str(image.id), **options)
         try:

@@ -95,8 +95,10 @@ def started(attributes: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
     Args:
         attributes: the container as the engine describes it.
     """
-    command = [attributes.get("Path") or "", *(attributes.get("Args") or ())]
-    pairs = (str(pair).partition("=") for pair in attributes["Config"].get("Env") or ())
+    config = attributes["Config"]
+    # Not what the engine calls `Path` and `Args`: Podman's begin with an init of its own.
+    command = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    pairs = (str(pair).partition("=") for pair in config.get("Env") or ())
     return [str(word) for word in command], {name: value for name, _, value in pairs}
 
 

@@ -1,7 +1,7 @@
 """Bringing one file here, from a path or a URL, never more bytes than expected.
 
-Only `https`, `http` and `file` URLs and local paths; no other scheme, also not after a
-redirect. Does not verify: whoever fetches holds the copy against a digest.
+Only `https`, `http` and `file` URLs and local paths. Does not verify: whoever fetches holds the
+copy against a digest. How HTTP is spoken, ``http_download`` knows.
 
 Example:
     >>> local_path("file:///data/a.tar"), local_path("https://example.org/a.tar")
@@ -10,11 +10,8 @@ Example:
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,12 +19,13 @@ from medperf_git.errors import ArtefactError
 from medperf_git.runtime.files import open_plain
 
 _CHUNK: Final = 1024 * 1024
-_TIMEOUT_SECONDS: Final = 30.0
-_SLOWEST_BYTES_PER_SECOND: Final = 50_000
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class Readable(Protocol):
+    """What a stream needs."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
 
 
 def local_path(source: str) -> Path | None:
@@ -52,7 +50,13 @@ def fetch(source: str, target: Path, size: int, *, exact: bool = True) -> None:
             or fewer bytes than the record says, so its digest can't fit.
     """
     path = local_path(source)
-    found = copy_file(path, target, size) if path is not None else _download(source, target, size)
+    if path is not None:
+        found = copy_file(path, target, size)
+    else:
+        # Start-up cost: HTTP and TLS take a twentieth of a second, which cached artefacts save.
+        from medperf_git.runtime.http_download import download  # noqa: PLC0415
+
+        found = download(source, target, size)
     if found > size or (exact and found != size):
         more = "more than " if found > size else ""
         raise ArtefactError(
@@ -73,41 +77,18 @@ def copy_file(path: Path, target: Path, most: int) -> int:
         ArtefactError: no regular file, or not readable.
     """
     with open_plain(path, follow=True) as source:
-        return _copy(source, target, most, deadline=None)
+        return copy_stream(source, target, most, deadline=None)
 
 
-def _download(url: str, target: Path, most: int) -> int:
-    deadline = time.monotonic() + 2 * _TIMEOUT_SECONDS + most / _SLOWEST_BYTES_PER_SECOND
-    request = urllib.request.Request(url, headers={"User-Agent": "mpgit"})  # noqa: S310 (see _opener)
-    try:
-        with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
-            return _copy(response, target, most, deadline)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise _missing(f"HTTP {error.code}", url) from error
-    except urllib.error.URLError as error:
-        raise _missing(str(error.reason), url) from error
-    except (http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        raise _missing(f"{type(error).__name__}: {error}", url) from error
+def copy_stream(source: Readable, target: Path, most: int, deadline: float | None) -> int:
+    """Copy a stream to a new file, until it ends, or is larger or slower than it may be.
 
+    Returns:
+        The number of bytes, or `most` + 1 where there are more: then the copy is cut off.
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Handlers for HTTP alone: a redirect to `ftp:` or `file:` finds nobody to open it."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-def _copy(source: _Readable, target: Path, most: int, deadline: float | None) -> int:
+    Raises:
+        TimeoutError: the deadline, by the monotonic clock, has passed.
+    """
     copied = 0
     with target.open("xb") as file:
         while chunk := source.read(_CHUNK):
@@ -118,7 +99,3 @@ def _copy(source: _Readable, target: Path, most: int, deadline: float | None) ->
                 raise TimeoutError(f"only {copied} bytes until the deadline")
             file.write(chunk)
     return copied
-
-
-def _missing(reason: str, place: str) -> ArtefactError:
-    return ArtefactError(reason, code="artefact-missing", place=place)

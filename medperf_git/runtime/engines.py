@@ -16,7 +16,6 @@ from typing import Final
 
 from medperf_git.errors import EngineError, InputError
 from medperf_git.records.container import Image
-from medperf_git.runtime.apptainer_engine import ApptainerEngine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.engine import Engine
 from medperf_git.runtime.sandbox_engine import SandboxEngine
@@ -125,10 +124,16 @@ def _makers(artefacts: ArtefactStore, python: Path | None) -> dict[str, Callable
 
         return DockerEngine(artefacts)
 
+    def make_apptainer() -> Engine:
+        # As above: few sites have it.
+        from medperf_git.runtime.apptainer_engine import ApptainerEngine  # noqa: PLC0415
+
+        return ApptainerEngine(artefacts)
+
     return {
         "docker": make_docker,
         "sandbox": lambda: SandboxEngine(artefacts, python),
-        "apptainer": lambda: ApptainerEngine(artefacts),
+        "apptainer": make_apptainer,
     }
 
 

@@ -34,8 +34,8 @@ from typing import Final
 
 from medperf_git.atomic import write_bytes
 from medperf_git.errors import ArtefactError
+from medperf_git.runtime.file_rows import DIGEST_BYTES, IDENTITY_BYTES, Columns, changes
 from medperf_git.runtime.files import open_plain
-from medperf_git.runtime.many_files import IDENTITY_BYTES, Row, changes
 
 SUFFIX: Final = ".seen"
 """What an index's name has behind that of its folder."""
@@ -43,7 +43,6 @@ RACY_NS: Final = 2_000_000_000
 """How long a file must have been left alone before it was read."""
 _VERSION: Final = 1
 _UNKNOWN: Final = bytes(IDENTITY_BYTES)
-_DIGEST_BYTES: Final = 32
 _LOCAL: Final = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
 )
@@ -81,7 +80,7 @@ class Index:
     def known(self) -> dict[bytes, tuple[bytes, bytes]]:
         """Identity and digest of the files that can be trusted, by path."""
         identities = _pieces(self.identities, IDENTITY_BYTES)[self.folders :]
-        both = zip(identities, _pieces(self.digests, _DIGEST_BYTES), strict=True)
+        both = zip(identities, _pieces(self.digests, DIGEST_BYTES), strict=True)
         named = zip(self.paths[self.folders :], both, strict=True)
         return {path: pair for path, pair in named if pair[0] != _UNKNOWN}
 
@@ -94,7 +93,7 @@ def index_of(folder: Path) -> Path:
 def make_index(
     tree: TreeDigest,
     folders: tuple[Sequence[bytes], bytes],
-    files: tuple[Sequence[bytes], Sequence[Row]],
+    files: tuple[Sequence[bytes], Columns],
     began: int,
 ) -> Index:
     """An index of what was just read.
@@ -102,21 +101,16 @@ def make_index(
     Args:
         tree: the fingerprint.
         folders: paths and identities of the folders.
-        files: paths and rows of the files.
+        files: paths of the files, and what was read of them.
         began: when reading began, by the clock that gives files their times.
     """
-    identities = folders[1] + b"".join(row[:IDENTITY_BYTES] for row in files[1])
-    doubtful = [
-        number for number, changed in enumerate(changes(identities)) if changed >= began - RACY_NS
-    ]
-    if doubtful:
-        kept = bytearray(identities)
-        for number in doubtful:
-            kept[number * IDENTITY_BYTES : (number + 1) * IDENTITY_BYTES] = _UNKNOWN
-        identities = bytes(kept)
-    digests = b"".join(row[-_DIGEST_BYTES:] for row in files[1])
+    identities = bytearray(folders[1] + files[1].identities)
+    limit = began - RACY_NS
+    doubtful = [at for at, changed in enumerate(changes(identities)) if changed >= limit]
+    for at in doubtful:
+        identities[at * IDENTITY_BYTES : (at + 1) * IDENTITY_BYTES] = _UNKNOWN
     paths = [*folders[0], *files[0]]
-    return Index(tree, len(folders[0]), paths, identities, digests, not doubtful)
+    return Index(tree, len(folders[0]), paths, bytes(identities), files[1].digests, not doubtful)
 
 
 def write_index(folder: Path, index: Index) -> None:
@@ -147,7 +141,7 @@ def read_index(folder: Path) -> Index | None:
             content = file.read()
     except (ArtefactError, OSError):
         return None
-    body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    body, digest = memoryview(content)[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         return None
     line = content[: content.find(b"\n") + 1]
@@ -166,7 +160,7 @@ def read_index(folder: Path) -> Index | None:
             bytes(rest[first:]),
             head["settled"],
         )
-        fits = len(index.digests) == _DIGEST_BYTES * (len(paths) - index.folders)
+        fits = len(index.digests) == DIGEST_BYTES * (len(paths) - index.folders)
     except (ValueError, TypeError, KeyError):
         return None
     return index if fits else None

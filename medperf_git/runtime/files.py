@@ -26,15 +26,8 @@ from typing import Final, NamedTuple
 
 from medperf_git.canonical.digest import FileDigest
 from medperf_git.errors import ArtefactError
-from medperf_git.runtime.many_files import (
-    PLAIN,
-    Row,
-    digest_many,
-    identity_of,
-    opened_folder,
-    parts_of,
-    row_of,
-)
+from medperf_git.runtime.file_rows import Row, identity_of, row_of, sizes_and_digests
+from medperf_git.runtime.many_files import PLAIN, digest_many, opened_folder
 
 IGNORED_IN_SOURCES: Final = frozenset({"__pycache__"})
 """Names that a tree of sources may have on disk without being part of it: Python's caches."""
@@ -81,14 +74,14 @@ def digest_tree(
     rows = read_files(folder, paths, progress)
     return [
         FileDigest(os.fsdecode(path), size, sha256.hex())
-        for path, (_, size, sha256) in zip(paths, parts_of(rows), strict=True)
+        for path, (size, sha256) in zip(paths, sizes_and_digests(rows), strict=True)
     ]
 
 
 def read_files(
     folder: Path, paths: Sequence[bytes], progress: Callable[[int], None] | None = None
 ) -> list[Row]:
-    """Identities, sizes and digests of files, read on all cores.
+    """The rows of files, which are read on all cores.
 
     Args:
         folder: where the paths start.
@@ -109,7 +102,7 @@ def read_files(
         if row is None:
             # Nobody could read it: here the reason comes out, as an error.
             identity, size, sha256 = _digest(folder / os.fsdecode(path))
-            row = row_of(identity, size, sha256)
+            row = row_of(path, identity, size, sha256)
             if progress is not None:
                 progress(size)
         rows.append(row)

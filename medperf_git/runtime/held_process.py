@@ -113,9 +113,10 @@ class HeldProcess:
             # It gave up at once: something that it should mount is not there.
             self.stop()
             raise EngineError(
-                f"the engine gave up: {self._log.last_lines() or 'no reason given'}",
+                "the engine gave up before the task began",
                 code="engine-failed",
                 place=str(self._log.stderr),
+                detail=self._log.last_lines() or None,
             ) from error
         except OSError as error:
             self.stop()

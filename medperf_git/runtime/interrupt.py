@@ -40,7 +40,8 @@ def interruptible(given: Interrupted | None = None) -> Iterator[Interrupted]:
         given: a mark that somebody else sets: then signals stay as they are, and so they do
             outside the main thread, which never gets any.
     """
-    mark = given or Interrupted()
+    # Not `or`: a mark is false until somebody sets it.
+    mark = Interrupted() if given is None else given
 
     def note(number: int, _frame: FrameType | None) -> None:
         mark.by = signal.Signals(number).name

@@ -11,7 +11,7 @@ Example:
     >>> with opened_folder(folder) as top:
     ...     os.close(os.open(b"a", os.O_CREAT, dir_fd=top))
     ...     [row and len(row) for row in digest_many(top, [b"a", b"missing"])]
-    [80, None]
+    [112, None]
 """
 
 from __future__ import annotations
@@ -23,14 +23,22 @@ import selectors
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import pairwise, starmap
-from operator import attrgetter
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from medperf_git.runtime.file_rows import (
+    IDENTITY_BYTES,
+    ROW_BYTES,
+    Row,
+    identities_of,
+    identity_of,
+    row_of,
+    sizes_and_digests,
+)
 from medperf_git.runtime.helpers import cores, forks_safely, helped
 
 PLAIN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -40,50 +48,10 @@ _WORTH_FORKING: Final = 256
 _WORTH_SHARING: Final = 4000
 _MOST_SHARES: Final = 4
 _DEALS: Final = 1000
+_MOST_DEALT: Final = 32
 _FLUSH_BYTES: Final = 1 << 15
 _FLUSH_SECONDS: Final = 0.1
-_FIELDS: Final = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_dev")
-_IDENTITY: Final = struct.Struct("<QqqQQ")
-IDENTITY_BYTES: Final = _IDENTITY.size
-_NOBODYS: Final = _IDENTITY.pack(0, (1 << 63) - 1, (1 << 63) - 1, 0, 0)
-_TIMES: Final = struct.Struct("<8xqq16x")
-_ROW: Final = struct.Struct(f"<{IDENTITY_BYTES}sQ32s")
-_RECORD: Final = struct.Struct(f"<Q{_ROW.size}s")
-
-Row = bytes
-"""A file as it was read, packed: its identity before, how many bytes were read, their SHA-256."""
-
-
-def row_of(identity: bytes, read: int, sha256: bytes) -> Row:
-    """A row of its three parts."""
-    return _ROW.pack(identity, read, sha256)
-
-
-def parts_of(rows: Iterable[Row]) -> Iterator[tuple[bytes, int, bytes]]:
-    """The three parts of each row."""
-    return (_ROW.unpack(row) for row in rows)
-
-
-def identity_of(status: os.stat_result, read: int) -> bytes:
-    """What the system says of a file, packed: size, both times of change, inode, device.
-
-    Args:
-        status: what the system says.
-        read: how many bytes were read. If that is not the size, the file changed meanwhile: then
-            the identity is one that no file has, and from the future.
-    """
-    return _IDENTITY.pack(*_FIELDS(status)) if status.st_size == read else _NOBODYS
-
-
-def size_of(identity: bytes) -> int:
-    """A file's size by its identity."""
-    size: int = _IDENTITY.unpack(identity)[0]
-    return size
-
-
-def changes(identities: bytes) -> Iterator[int]:
-    """When each of many was last changed by its identity, in nanoseconds since 1970."""
-    return map(max, _TIMES.iter_unpack(identities))
+_RECORD: Final = struct.Struct(f"=Q{ROW_BYTES}s")
 
 
 @contextmanager
@@ -129,7 +97,7 @@ def digest_many(
 def _digest_dealt(
     top: int, paths: Sequence[bytes], deal: int, out: int, go_on: Callable[[], bool]
 ) -> None:
-    some = 1 + len(paths) // _DEALS
+    some = min(1 + len(paths) // _DEALS, _MOST_DEALT)
     space = memoryview(bytearray(_CHUNK))
     done = bytearray()
     due = time.monotonic() + _FLUSH_SECONDS
@@ -140,9 +108,9 @@ def _digest_dealt(
                 if row is None:
                     return
                 done += _RECORD.pack(at, row)
-            if len(done) >= _FLUSH_BYTES or time.monotonic() >= due:
-                _flush(out, done)
-                due = time.monotonic() + _FLUSH_SECONDS
+                if len(done) >= _FLUSH_BYTES or time.monotonic() >= due:
+                    _flush(out, done)
+                    due = time.monotonic() + _FLUSH_SECONDS
     except OSError:
         # Nobody begins anything more: what comes before this file is all dealt.
         os.lseek(deal, len(paths), os.SEEK_SET)
@@ -158,13 +126,13 @@ def _digest(top: int, path: bytes, space: memoryview, go_on: Callable[[], bool])
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         size = count = os.readv(handle, [space])
         sha256 = hashlib.sha256(space[:count])
-        while count:
+        while count and size != status.st_size:
             if not go_on():
                 return None
             count = os.readv(handle, [space])
             size += count
             sha256.update(space[:count])
-        return row_of(identity_of(status, size), size, sha256.digest())
+        return row_of(path, identity_of(status, size), size, sha256.digest())
     finally:
         os.close(handle)
 
@@ -190,22 +158,13 @@ def _collect(
                 rest: bytearray = key.data
                 rest += piece
                 whole = len(rest) - len(rest) % _RECORD.size
-                for at, row in _RECORD.iter_unpack(rest[:whole]):
+                new = list(_RECORD.iter_unpack(rest[:whole]))
+                for at, row in new:
                     found[at] = row
-                    if progress is not None:
-                        progress(_ROW.unpack(row)[1])
                 del rest[:whole]
-
-
-def identities_of(top: int, paths: Sequence[bytes]) -> bytes:
-    """The identities of files and folders, one after another; a link has its own.
-
-    Raises:
-        OSError: one is missing.
-    """
-    look = partial(os.stat, dir_fd=top, follow_symlinks=False)
-    # Not a line of Python for each file: this is most of what confirming a dataset takes.
-    return b"".join(starmap(_IDENTITY.pack, map(_FIELDS, map(look, paths))))
+                if progress is not None:
+                    for size, _ in sizes_and_digests(row for _, row in new):
+                        progress(size)
 
 
 def same_files(top: int, paths: Sequence[bytes], identities: bytes) -> bool:

@@ -67,9 +67,10 @@ class SandboxProcess(HeldProcess):
         except (ValueError, KeyError) as error:
             self.stop()
             raise EngineError(
-                f"bubblewrap made no sandbox: {self._log.last_lines() or 'no reason given'}",
+                "bubblewrap made no sandbox",
                 code="engine-failed",
                 place=str(self._log.stderr),
+                detail=self._log.last_lines() or None,
             ) from error
 
     def _resources(self, group: Cgroup) -> dict[int, int]:

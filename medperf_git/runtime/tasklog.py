@@ -140,7 +140,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "user": caller(),
         "limits": asdict(job.limits),
         "gpus": list(job.gpus),
-        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "began": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     if owner := getattr(job.container, "id", None):
         facts["container"] = str(owner)

@@ -132,6 +132,9 @@ def audit(
     if after is not None and not repository.is_ancestor(after, head):
         raise rewritten(after, head)
     commits = list(repository.first_parents(head, after))
+    if after is not None and commits and repository.commit(commits[0]).parents[:1] != (after,):
+        # It was merged into another line: who audits all of it would judge other transitions.
+        raise rewritten(after, head)
     failures: list[Failure] = []
     records = 0
     before = snapshot_at(repository, after)
@@ -160,8 +163,8 @@ def other_genesis(pinned: str, found: str) -> RegistryError:
 def rewritten(known: str, head: str) -> RegistryError:
     """The error for a main that does not descend from what was checked."""
     return RegistryError(
-        f"main was rewritten: {head[:12]} does not descend from {known[:12]}, "
-        "which this client has checked",
+        f"main was rewritten: {known[:12]}, which this client has checked, is not among the "
+        f"first parents of {head[:12]}",
         code="rewritten",
         advice="tell the administrators; do not trust this copy of the registry",
     )

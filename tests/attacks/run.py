@@ -28,7 +28,7 @@ from tests.attacks.corpus import KINDS, SIDES, Attack, Run, accepted, attacks, r
 def in_process(arguments: list[str]) -> tuple[int, str]:
     """Runs mpgit here, without a new process."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         code = invoke(arguments)
     return code, out.getvalue()
 

@@ -42,6 +42,19 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
     {"$ref": "#/$defs/word"},
     {"$ref": "#/$defs/nothing"},
     *({word: [{"type": "integer"}, {"minimum": 2}]} for word in ("anyOf", "oneOf", "allOf")),
+    {
+        "oneOf": [
+            {"properties": {"a": {"const": "a"}}, "required": ["a"]},
+            {"properties": {"a": {"const": "b"}}, "required": ["a"]},
+            {"$ref": "#/$defs/word"},
+        ]
+    },
+    {
+        "oneOf": [
+            {"properties": {"a": {"const": "a"}}},
+            {"properties": {"a": {"const": "b"}}, "required": ["a"]},
+        ]
+    },
     *({"not": {"type": name}} for name in ("string", "integer")),
     {"if": {"type": "integer"}, "then": {"minimum": 2}},
     {"uniqueItems": True},

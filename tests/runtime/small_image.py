@@ -20,6 +20,7 @@ from tests.runtime.lab import SMALL, VOLUMES
 from tests.runtime.test_extract import entry, tar
 
 START = b"""#!/bin/bash
+while [ "$1" = forever ]; do :; done
 exec > /mlcommons/volumes/predictions/report 2>/dev/null
 echo "folder $PWD"; echo "arguments $*"; echo "colour $COLOUR"; cat /greeting; ls -d /gone /kept
 exit 0

@@ -225,7 +225,7 @@ def test_parameters_and_files_reach_the_task(lab: Lab) -> None:
     job = lab.job("materials", SMALL, **more)
     step = lab.engine.run(job)
     report = (lab.output / "report.json").read_text()
-    assert '"name: \'no\'", "threshold: 0.5", "weeks: 37"' in report
+    assert r'"name: \"no\"", "threshold: 0.5", "weeks: 37"' in report
     assert '"w.json": "{}"' in report
     assert '"deep/labels.txt": "abc"' in report
     assert step.additional_files == tuple(one.sha256 for one in files)

@@ -115,16 +115,18 @@ def test_who_looks_does_not_keep_anybody_from_working(tmp_path: Path) -> None:
     done = threading.Event()
 
     def look() -> None:
-        while not done.is_set():
+        while not done.wait(0.005):
             is_locked(path)
 
-    lookers = [threading.Thread(target=look) for _ in range(3)]
+    lookers = [threading.Thread(target=look, daemon=True) for _ in range(3)]
     for looker in lookers:
         looker.start()
-    for _ in range(200):
-        with lock(path):
-            pass
-    done.set()
+    try:
+        for _ in range(100):
+            with lock(path):
+                pass
+    finally:
+        done.set()
     for looker in lookers:
         looker.join()
 

@@ -19,13 +19,9 @@ from medperf_git.errors import ArtefactError, InputError
 from medperf_git.runtime import confirm, file_index
 from medperf_git.runtime.confirm import confirm_tree, fingerprint_tree
 from medperf_git.runtime.file_index import index_of, keeps_times, read_index, write_index
+from medperf_git.runtime.file_rows import IDENTITY_BYTES, Row, identities_of
 from medperf_git.runtime.files import digest_tree, read_files
-from medperf_git.runtime.many_files import (
-    IDENTITY_BYTES,
-    Row,
-    identities_of,
-    opened_folder,
-)
+from medperf_git.runtime.many_files import opened_folder
 
 FILES = {
     "a/1.dcm": b"x" * 50_000,

@@ -33,6 +33,10 @@ def test_a_fork_bomb_that_goes_on_is_killed(lab: Lab) -> None:
 @pytest.mark.parametrize("attack", ["fill_memory", "fill_shared_memory"])
 def test_memory_is_limited(lab: Lab, attack: str) -> None:
     error = refused(lab, attack, memory_mb=64)
+    if lab.engine.name == "podman":
+        # On control groups of version 1 it does not tell why the kernel killed a task.
+        assert "likely cause: it ran out of memory" in error.message
+        return
     assert error.code == "memory-limit"
     assert "64 MiB" in error.message
 
@@ -41,7 +45,8 @@ def test_memory_file_systems_are_limited(lab: Lab) -> None:
     try:
         written = lab.report("fill_tmp", replace(SMALL, memory_mb=128))
     except ExecutionError as error:
-        assert error.code == "memory-limit"  # noqa: PT017 (either end is right)
+        assert error.code in {"memory-limit", "task-failed"}  # noqa: PT017 (either end is right)
+        assert "memory" in error.message  # noqa: PT017
     else:
         assert written <= 4 * 64
 

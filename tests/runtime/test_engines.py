@@ -64,7 +64,7 @@ def test_a_missing_docker_is_said(
     for host in ("unix:///nowhere/docker.sock", "tcp://127.0.0.1:9", "nonsense"):
         monkeypatch.setenv("DOCKER_HOST", host)
         with pytest.raises(EngineError) as caught:
-            find_engine(None, [reference_image], store)
+            find_engine("docker", [reference_image], store)
         assert caught.value.code == "engine-missing"
         assert "DOCKER_HOST" in str(caught.value.advice)
 

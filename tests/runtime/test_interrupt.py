@@ -4,14 +4,17 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from medperf_git.errors import ExecutionError
 from medperf_git.runtime.docker_engine import DockerEngine
 from medperf_git.runtime.docker_options import LABEL
+from medperf_git.runtime.interrupt import Interrupted
 from medperf_git.runtime.owner import owner
 from tests.runtime.lab import Lab
 
@@ -84,6 +87,21 @@ def test_a_signal_stops_the_task_and_leaves_nothing(lab: Lab, number: signal.Sig
     assert number.name in error["message"]
     assert not left
     assert not list(lab.output.iterdir())
+
+
+def test_a_mark_that_another_thread_sets_stops_the_task(lab: Lab) -> None:
+    stop = Interrupted()
+
+    def set_it() -> None:
+        time.sleep(1)
+        stop.by = "another thread"
+
+    thread = threading.Thread(target=set_it)
+    thread.start()
+    with pytest.raises(ExecutionError, match="another thread") as caught:
+        lab.run("hang", stop=stop)
+    thread.join()
+    assert caught.value.code == "interrupted"
 
 
 def test_a_killed_client_leaves_nothing_for_long(lab: Lab) -> None:

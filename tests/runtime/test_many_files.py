@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import ArtefactError
+from medperf_git.runtime.file_rows import identities_of
 from medperf_git.runtime.files import digest_tree, list_tree, read_files
 from medperf_git.runtime.helpers import forks_safely
-from medperf_git.runtime.many_files import identities_of, opened_folder, same_files
+from medperf_git.runtime.many_files import opened_folder, same_files
 
 ROOT = Path(__file__).resolve().parents[2]
 MANY, FEW = 400, 3
@@ -241,7 +242,8 @@ def test_a_dead_helper_costs_time_alone(tmp_path: Path) -> None:
 def test_one_changed_file_among_thousands_is_seen() -> None:
     code = """
         import tempfile
-        from medperf_git.runtime.many_files import identities_of, opened_folder, same_files
+        from medperf_git.runtime.file_rows import identities_of
+        from medperf_git.runtime.many_files import opened_folder, same_files
         with tempfile.TemporaryDirectory() as folder, opened_folder(folder) as top:
             names = [b"%05d" % number for number in range(9000)]
             for name in names:

@@ -145,6 +145,8 @@ _MODEL = """
         sys.exit(0)
     if way.startswith("slow"):
         time.sleep(3)
+    while way.startswith("busy") and time.process_time() < 6:
+        sum(range(1000))
     if way == "flaky" and os.urandom(1)[0] < 150:
         sys.exit("not this time")
     if way == "no-result":
@@ -451,8 +453,13 @@ def git(folder: Path, *words: str) -> str:
 # --- building ------------------------------------------------------------------------------
 
 
-def build_site(folder: Path) -> Site:
-    """The whole way from an empty folder to a dataset and models that are ready to run."""
+def build_site(folder: Path, others: Iterable[str] = (*MISBEHAVIOURS, *OTHERS)) -> Site:
+    """The whole way from an empty folder to a dataset and models that are ready to run.
+
+    Args:
+        folder: where to.
+        others: names of oak's further models; `busy-…` ones only work, for six seconds.
+    """
     site = Site(folder)
     folder.mkdir(parents=True)
     for name, text in (("prep", _PREP), ("metrics", _METRICS), ("model", _MODEL)):
@@ -471,7 +478,7 @@ def build_site(folder: Path) -> Site:
     site.do("ky", "dataset", "submit", "opt", "--yes", "--merge")
     site.do("ky", "dataset", "associate", "opt", "-b", BENCHMARK, "--yes")
     site.approve("ky/dataset-association-fever-ky-opt-1", "ben", "chloe")
-    _add_misbehaving(site)
+    _add_misbehaving(site, others)
     for who in (ADMINISTRATOR, *PEOPLE):
         site.do(who, "registry", "sync")
         git(site.home(who).mirror(REGISTRY), "repack", "-adq")
@@ -517,7 +524,7 @@ def _make_benchmark(site: Site) -> None:
     site.approve("anna/policy-fever-1", "chloe")
 
 
-def _add_misbehaving(site: Site) -> None:
+def _add_misbehaving(site: Site, names: Iterable[str]) -> None:
     """Models that pass the demo and fail later, all in one request.
 
     Their compatibility tests are written down, not run: they would rightly fail.
@@ -527,7 +534,7 @@ def _add_misbehaving(site: Site) -> None:
         snapshot = session.snapshot()
         key = signer(site.home("oak").key("default"), lambda _name: None)
         requests = Proposal("misbehaving", "Add models that misbehave")
-        for name in (*MISBEHAVIOURS, *OTHERS):
+        for name in names:
             text = BAD_RESULTS.get(name)
             more = {} if text is None else {"results": text.encode().hex()}
             draft = read_draft(site.draft(name, model_draft(name, name, **more)))

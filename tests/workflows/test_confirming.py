@@ -12,7 +12,8 @@ import pytest
 from medperf_git.runtime import confirm, file_index
 from medperf_git.runtime.confirm import confirm_tree
 from medperf_git.runtime.file_index import index_of, read_index, write_index
-from medperf_git.runtime.many_files import identities_of, opened_folder
+from medperf_git.runtime.file_rows import identities_of
+from medperf_git.runtime.many_files import opened_folder
 from tests.support.site import BENCHMARK, REGISTRY, Site
 
 RUN = ("run", "-b", BENCHMARK, "-d", "opt", "-m", "anna/rule")

@@ -8,6 +8,7 @@ row afterwards but the two log files of the task itself.
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import textwrap
@@ -21,6 +22,7 @@ from tests.support.site import (
     BENCHMARK,
     PEOPLE,
     REGISTRY,
+    ROOT,
     Site,
     copy_site,
     model_draft,
@@ -100,3 +102,22 @@ def objects(repository: Path) -> bytes:
     commands = ([*git, "cat-file", "--batch-all-objects", "--batch"], [*git, "for-each-ref"])
     done = [subprocess.run(words, capture_output=True, check=True) for words in commands]
     return b"".join(each.stdout for each in done)
+
+
+def test_only_the_command_line_shows_what_a_task_said() -> None:
+    """The lines stand in `detail`; nothing that makes records, requests or messages reads it."""
+    readers = {
+        str(path.relative_to(ROOT / "medperf_git"))
+        for path in (ROOT / "medperf_git").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "detail"
+        and isinstance(node.ctx, ast.Load)
+    }
+    assert readers == {"errors.py", "cli/main.py"}
+    sources = {
+        str(path.relative_to(ROOT / "medperf_git"))
+        for path in (ROOT / "medperf_git").rglob("*.py")
+        if "last_lines" in path.read_text()
+    }
+    assert {name.partition("/")[0] for name in sources} == {"runtime", "cli"}

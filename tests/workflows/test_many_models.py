@@ -71,7 +71,7 @@ def test_a_model_that_needs_a_gpu(site: Site) -> None:
     assert "--gpus" in row["error"]["advice"]
     # Where somebody says that there is one, it is asked for: the sandbox can't find the device.
     (row,) = site.do("ky", *words, "--gpus", "0", expect=1).json
-    assert "nvidia0" in row["error"]["message"]
+    assert "nvidia0" in row["error"]["detail"]
 
 
 @pytest.mark.parametrize(

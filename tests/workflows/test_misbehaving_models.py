@@ -27,12 +27,16 @@ FAILURES: dict[str, tuple[str, str, str]] = {
     "not-yaml": ("bad-results", "not usable YAML", "results.yaml, line 2"),
 }
 WELL = ("anna/rule", "oak/good", "oak/slow")
+RUN = (
+    *("run", "-b", BENCHMARK, "-d", "opt"),
+    *(word for name in (*WELL, *(f"oak/{name}" for name in FAILURES)) for word in ("-m", name)),
+)
 
 
 @pytest.fixture(scope="module")
 def ran(first_site: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Done]:
     site = copy_site(first_site, tmp_path_factory.mktemp("run") / "site")
-    return site, site.do("ky", "run", "-b", BENCHMARK, "-d", "opt", "--json", expect=1)
+    return site, site.do("ky", *RUN, "--json", expect=1)
 
 
 def outcome(done: Done, model: str) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def test_only_the_measured_can_be_submitted(ran: tuple[Site, Done]) -> None:
 def test_the_summary_table_names_every_model_and_the_next_command(ran: tuple[Site, Done]) -> None:
     site, _ = ran
     # Everything but the failed containers is known by now.
-    done = site.do("ky", "run", "-b", BENCHMARK, "-d", "opt", expect=1)
+    done = site.do("ky", *RUN, expect=1)
     rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines()[2:] if line}
     assert rows["oak/good"] == ["known", "0.500", "(0.250–0.750)", "40/40"]
     assert rows["oak/nan"] == ["failed", "bad-results"]
