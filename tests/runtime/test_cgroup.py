@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from medperf_git.runtime import cgroup
 from medperf_git.runtime.cgroup import Cgroup, find_parents
 from tests.runtime.lab import SMALL
@@ -72,3 +74,29 @@ def test_groups_of_dead_clients_are_removed(tmp_path: Path) -> None:
     Cgroup.create(SMALL, {"pids": tmp_path})
     assert not stale.exists()
     assert ours.exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            {"cgroup.controllers": "memory", "memory.current": "1000",
+             "memory.stat": "anon 300\nactive_file 200\ninactive_file 50\ntotal_active_file 9\n"},
+            750,
+        ),
+        (
+            {"memory.usage_in_bytes": "1000",
+             "memory.stat": "active_file 9\ntotal_active_file 400\ntotal_inactive_file 100\n"},
+            500,
+        ),
+        ({"memory.usage_in_bytes": "broken"}, 0),
+        ({}, 0),
+    ],
+)  # fmt: skip
+def test_cached_files_are_no_memory_that_runs_out(
+    tmp_path: Path, files: dict[str, str], expected: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert Cgroup({"memory": tmp_path}).unreclaimable() == expected
+    assert Cgroup({}).unreclaimable() == 0

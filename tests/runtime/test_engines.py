@@ -99,6 +99,7 @@ def test_an_archive_falls_back_to_docker_and_then_to_advice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # No program is found: neither bubblewrap nor Apptainer.
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_engine(None, [archive_image], store).name == "docker"
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")

@@ -78,6 +78,7 @@ def test_why_a_task_was_stopped_is_kept(sandbox: Lab, attack: str, outcome: str)
 
 
 def test_a_client_that_is_killed_leaves_facts_without_an_end(lab: Lab) -> None:
+    lab.engine.provide(lab.image)  # an engine may take its time to convert it
     with drive(lab, "hang") as process:
         wait_until_hanging(lab, process)
         process.kill()
