@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -78,6 +79,11 @@ class Memory(Generic[T]):
             self._left += gone
 
 
+def _end_all(helpers: dict[str, subprocess.Popen[bytes]]) -> None:
+    while helpers:
+        end(helpers.popitem()[1])
+
+
 class ObjectReader:
     """The objects of one repository."""
 
@@ -95,6 +101,8 @@ class ObjectReader:
         self._objects = objects
         self._start = start
         self._helpers: dict[str, subprocess.Popen[bytes]] = {}
+        # Not `__del__`: in a circle of garbage the helpers' pipes could be gone before us.
+        weakref.finalize(self, _end_all, self._helpers)
         self._ahead = Ahead(BytesIO())
         self._blobs = Memory[bytes](_BLOB_BYTES)
         self._folders = Memory[Mapping[str, TreeEntry]](_FOLDER_ENTRIES)
@@ -102,14 +110,10 @@ class ObjectReader:
 
     def close(self) -> None:
         """Ends the helpers; the next read starts them again."""
-        while self._helpers:
-            self._end(next(iter(self._helpers)))
+        _end_all(self._helpers)
 
     def _end(self, option: str) -> None:
         end(self._helpers.pop(option))
-
-    def __del__(self) -> None:
-        self.close()
 
     @contextmanager
     def reading_ahead(self, stream: IO[bytes]) -> Iterator[None]:
