@@ -56,7 +56,7 @@ def ensure() -> str:
     with (folder / "log").open("wb") as log:
         service = subprocess.Popen(
             ["podman", "system", "service", "--time=0", host],
-            cwd=folder,  # its monitor leaves a file where it stands when something ran out of memory
+            cwd=folder,  # its monitor leaves a file there when something ran out of memory
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings,
         )  # fmt: skip
 
