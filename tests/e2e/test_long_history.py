@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,17 +51,24 @@ def records(folder: Path | str, commit: str) -> int:
     return sum(path.endswith(".yaml") for path in paths)
 
 
+_MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+"""In a small process of its own: a child's peak begins with its parent's size."""
+
+
 def measured(home: Path, *words: str) -> tuple[int, Any, int]:
     """The command's exit code, what it says with `--json`, and the most memory it had, in MB."""
-    output = home / "output.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("wb") as out:
-        process = subprocess.Popen(
-            [MPGIT, *words, "--json"], stdout=out, env={**os.environ, "MPGIT_HOME": str(home)}
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, json.loads(output.read_bytes()), used.ru_maxrss // 1024
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _MEASURED, MPGIT, *words, "--json"],
+        env={**os.environ, "MPGIT_HOME": str(home)},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout), int(done.stderr.split()[-1])
 
 
 # --- one bad transition ---------------------------------------------------------------------

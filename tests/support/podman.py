@@ -21,6 +21,8 @@ import pytest
 GROUP = pytest.mark.xdist_group("podman")
 """One worker starts it and loads an image once."""
 _START_SECONDS = 30.0
+_IDLE_SECONDS = 900
+"""It ends by itself when tests were killed."""
 _CONF = """\
 [engine]
 cgroup_manager = "cgroupfs"
@@ -55,7 +57,7 @@ def ensure() -> str:
     host = f"unix://{folder}/socket"
     with (folder / "log").open("wb") as log:
         service = subprocess.Popen(
-            ["podman", "system", "service", "--time=0", host],
+            ["podman", "system", "service", f"--time={_IDLE_SECONDS}", host],
             cwd=folder,  # its monitor leaves a file there when something ran out of memory
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings,
         )  # fmt: skip
@@ -65,6 +67,9 @@ def ensure() -> str:
         service.wait(10)
         reset = ["podman", "system", "reset", "--force"]
         subprocess.run(reset, env=settings, capture_output=True, check=False, timeout=60)
+        # Its storage stays mounted on itself.
+        for mount in (folder / "root" / "overlay", folder / "run"):
+            subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
