@@ -32,6 +32,8 @@ from medperf_git.git_objects import EMPTY_TREE, TreeEntry, object_id, parse_tree
 T = TypeVar("T")
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]{0,999}")
+"""One word, which can't be taken for an option."""
 _BATCH: Final = "--batch"
 _BATCH_CHECK: Final = "--batch-check"
 _WORDS: Final = 3
@@ -245,18 +247,35 @@ class ObjectReader:
             raise self._damaged(oid)
         return kind, payload[:-1]
 
+    def resolve(self, revision: str) -> str | None:
+        """The id of what a revision names, or None where it names nothing."""
+        if not _REVISION.fullmatch(revision):
+            return None
+        words = self._say(_BATCH_CHECK, revision)
+        if words is None:
+            self._end(_BATCH_CHECK)
+        elif len(words) == _WORDS and _OBJECT_ID.fullmatch(words[0].decode("ascii", "replace")):
+            return words[0].decode()
+        return None
+
     def _ask(self, option: str, oid: str) -> tuple[bytes, int, IO[bytes]]:
         """What git says of an object: its kind and size; and where its bytes follow."""
+        words = self._say(option, oid)
+        if words is None or len(words) != _WORDS or words[0].decode() != oid:
+            self._end(option)
+            raise self._damaged(oid)
+        stream = self._helpers[option].stdout
+        assert stream is not None  # noqa: S101 (a pipe)
+        return words[1], int(words[2]), stream
+
+    def _say(self, option: str, word: str) -> list[bytes] | None:
+        """A helper's answer in words; None where it has died."""
         helper = self._helpers.get(option)
         if helper is None:
             helper = self._helpers[option] = self._start(option)
         assert helper.stdin is not None and helper.stdout is not None  # noqa: S101, PT018 (pipes)
-        words: list[bytes] = []
-        with suppress(OSError):  # it has died
-            helper.stdin.write(oid.encode() + b"\n")
+        with suppress(OSError):
+            helper.stdin.write(word.encode() + b"\n")
             helper.stdin.flush()
-            words = helper.stdout.readline().split()
-        if len(words) != _WORDS or words[0].decode() != oid:  # or the object is missing
-            self._end(option)
-            raise self._damaged(oid)
-        return words[1], int(words[2]), helper.stdout
+            return helper.stdout.readline().split() or None
+        return None

@@ -1,4 +1,4 @@
-r"""Git: the only importer of GitPython. Objects, refs, commits, fetch and push.
+r"""Git: objects, refs, commits, fetch and push.
 
 Reads blobs and trees by id and builds commits from objects; there is never a checkout, so
 nothing that a tree brings (attributes, filters, hooks, submodules) is ever acted on. Knows
@@ -16,21 +16,15 @@ Example:
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from io import BytesIO
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Self
 
-import git
-from gitdb import LooseObjectDB
-from gitdb.base import IStream
-
-from medperf_git.errors import GitError, RaceError
-from medperf_git.git_ahead import MOST_BYTES
+from medperf_git.errors import GitError
+from medperf_git.git_environment import variables
 from medperf_git.git_objects import (
     Commit,
     TreeEntry,
@@ -39,39 +33,37 @@ from medperf_git.git_objects import (
     parse_tree,
     tree_bytes,
 )
-from medperf_git.git_reader import ObjectReader, end
-from medperf_git.git_url import refuse_url
+from medperf_git.git_reader import ObjectReader
 
-PROTOCOLS: Final = "file:git:http:https:ssh"
-
-_ANSWER_SECONDS: Final = 30
-# A request can fail for reasons that another try mends; a refused lease is one of them.
-_RACE = re.compile(
-    r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
-    r"|failed to update ref"
-)
+if TYPE_CHECKING:  # see `Repository._commands`
+    from medperf_git.git_commands import GitCommands
 
 
 class Repository:
     """One repository on this disk, bare or not; only its objects and refs are used."""
 
-    def __init__(self, repo: git.Repo) -> None:
-        self._repo = repo
-        self._repo.git.update_environment(
-            # Within a hook the environment names another repository.
-            GIT_DIR=str(Path(repo.git_dir).absolute()),
-            GIT_ALLOW_PROTOCOL=PROTOCOLS,
-            # A repository's own notes on what its history "really" is are not believed.
-            GIT_NO_REPLACE_OBJECTS="1",
-            GIT_GRAFT_FILE=os.devnull,
-            GIT_OPTIONAL_LOCKS="0",
-            LC_ALL="C.UTF-8",
+    def __init__(self, folder: Path, objects: Path) -> None:
+        """Starts nothing yet; `open` and `create` look whether it is there."""
+        self._folder = folder.absolute()
+        self._objects = objects
+        self._reader = ObjectReader(self._folder, objects, self._cat_file)
+
+    def _cat_file(self, option: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["git", "cat-file", option],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            env={**os.environ, **variables(self._folder)},
         )
-        self._objects = LooseObjectDB(repo.odb.root_path())
-        cat_file = partial(repo.git.cat_file, istream=subprocess.PIPE, as_process=True)
-        self._reader = ObjectReader(
-            self.path, Path(repo.odb.root_path()), lambda option: _started(cat_file(option))
-        )
+
+    @cached_property
+    def _commands(self) -> GitCommands:
+        # Start-up cost: GitPython takes longer to import than a registry takes to be read.
+        from medperf_git.git_commands import GitCommands  # noqa: PLC0415
+
+        return GitCommands(self._folder, self._objects)
 
     # --- opening -------------------------------------------------------------------------
 
@@ -82,17 +74,9 @@ class Repository:
         Raises:
             GitError: it can't be made there.
         """
-        path = path.absolute()
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            git.Git(path).init(
-                "--quiet", "--bare", f"--initial-branch={branch}", env={"GIT_DIR": str(path)}
-            )
-        except (git.GitCommandError, OSError) as error:
-            raise GitError(
-                f"can't create a repository: {_reason(error)}", place=str(path)
-            ) from error
-        return cls.open(path)
+        from medperf_git.git_commands import create  # noqa: PLC0415 (as in `_commands`)
+
+        return cls.open(create(path, branch))
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -101,15 +85,16 @@ class Repository:
         Raises:
             GitError: there is none.
         """
-        try:
-            return cls(git.Repo(path.absolute(), odbt=git.GitCmdObjectDB, expand_vars=False))
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise GitError("not a Git repository", code="no-repository", place=str(path)) from error
+        for folder in (path, path / ".git"):
+            if _is_git_folder(folder):
+                return cls(folder, folder.absolute() / "objects")
+        from medperf_git.git_commands import find  # noqa: PLC0415 (as in `_commands`)
+
+        return cls(*find(path))
 
     def close(self) -> None:
         """Ends the helper processes."""
         self._reader.close()
-        self._repo.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +105,7 @@ class Repository:
     @property
     def path(self) -> Path:
         """The Git folder."""
-        return Path(self._repo.git_dir)
+        return self._folder
 
     @property
     def is_shallow(self) -> bool:
@@ -135,15 +120,12 @@ class Repository:
         Raises:
             GitError: it names none.
         """
-        if revision.startswith("-"):
-            raise GitError(f"not a revision: {revision!r}", code="no-revision")
-        try:
-            text: str = self._repo.git.rev_parse("--verify", "--quiet", revision + "^{commit}")
-        except git.GitCommandError as error:
+        oid = self._reader.resolve(revision + "^{commit}")
+        if oid is None:
             raise GitError(
                 f"no such commit: {revision!r}", code="no-revision", place=str(self.path)
-            ) from error
-        return text.strip()
+            )
+        return oid
 
     def find(self, revision: str) -> str | None:
         """As `resolve`, or None where the revision names no commit."""
@@ -186,24 +168,15 @@ class Repository:
 
     def refs(self, prefix: str) -> dict[str, str]:
         """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
-        text: str = self._repo.git.for_each_ref(
-            "--format=%(refname) %(objectname)", prefix.rstrip("/")
-        )
-        return dict(line.split(" ") for line in text.splitlines() if line)
+        return self._commands.refs(prefix)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` contains `ancestor` (or is it)."""
-        status, _, _ = self._repo.git.merge_base(
-            "--is-ancestor", ancestor, descendant, with_extended_output=True, with_exceptions=False
-        )
-        return bool(status == 0)
+        return self._commands.is_ancestor(ancestor, descendant)
 
     def merge_base(self, left: str, right: str) -> str | None:
         """The best common ancestor, or None where there is none."""
-        _, text, _ = self._repo.git.merge_base(
-            left, right, with_extended_output=True, with_exceptions=False
-        )
-        return text.split("\n")[0] or None
+        return self._commands.merge_base(left, right)
 
     def first_parents(self, head: str, after: str | None = None) -> Iterator[str]:
         """Commit ids from oldest to newest along first parents; `after` itself is left out.
@@ -211,12 +184,7 @@ class Repository:
         Raises:
             GitError: the history can't be walked.
         """
-        span = [head] if after is None else [head, f"^{after}"]
-        try:
-            text: str = self._repo.git.rev_list("--first-parent", "--reverse", *span, "--")
-        except git.GitCommandError as error:
-            raise GitError(f"can't walk the history: {_reason(error)}") from error
-        return iter(text.splitlines())
+        return self._commands.first_parents(head, after)
 
     @contextmanager
     def reading_ahead(self, head: str, after: str | None = None) -> Iterator[None]:
@@ -224,20 +192,8 @@ class Repository:
 
         Only speeds up what asks for the commits of `first_parents` in their order.
         """
-        span = [head] if after is None else [head, f"^{after}"]
-        order = ("--first-parent", "--reverse", "--objects", "--in-commit-order")
-        few = ("--no-object-names", f"--filter=blob:limit={MOST_BYTES}")
-        listing = _started(self._repo.git.rev_list(*order, *few, *span, "--", as_process=True))
-        sending = _started(
-            self._repo.git.cat_file("--batch", "--buffer", istream=listing.stdout, as_process=True)
-        )
-        assert sending.stdout is not None  # noqa: S101 (a pipe)
-        try:
-            with self._reader.reading_ahead(sending.stdout):
-                yield
-        finally:
-            end(sending)
-            end(listing)
+        with self._commands.sending(head, after) as stream, self._reader.reading_ahead(stream):
+            yield
 
     def last_change(self, path: str, head: str) -> str | None:
         """The newest commit along first parents that changed a path; None where none did.
@@ -245,17 +201,13 @@ class Repository:
         Raises:
             GitError: the history can't be walked.
         """
-        try:
-            text: str = self._repo.git.rev_list("--first-parent", "-1", head, "--", path)
-        except git.GitCommandError as error:
-            raise GitError(f"can't walk the history: {_reason(error)}") from error
-        return text.strip() or None
+        return self._commands.last_change(path, head)
 
     # --- writing -------------------------------------------------------------------------
 
     def write_blob(self, payload: bytes) -> str:
         """Stores a blob; returns its id."""
-        return self._store(b"blob", payload)
+        return self.write_object(b"blob", payload)
 
     def write_tree(self, entries: Iterable[TreeEntry]) -> str:
         """Stores a tree object; returns its id.
@@ -265,7 +217,7 @@ class Repository:
         """
         payload = tree_bytes(entries)
         parse_tree("to be written", payload)
-        return self._store(b"tree", payload)
+        return self.write_object(b"tree", payload)
 
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str, author: tuple[str, str]
@@ -278,21 +230,15 @@ class Repository:
             message: the whole message.
             author: name and address; also the committer.
         """
-        return self._store(b"commit", commit_bytes(tree, parents, message, author))
+        return self.write_object(b"commit", commit_bytes(tree, parents, message, author))
 
-    def _store(self, kind: bytes, payload: bytes) -> str:
-        try:
-            # In this process, for speed; atomic: a temporary file, then a rename.
-            stored = self._objects.store(IStream(kind, len(payload), BytesIO(payload)))
-        except OSError as error:
-            raise GitError(
-                f"can't write an object: {error.strerror}",
-                code="disk",
-                place=str(self.path),
-                advice="free some disk space or mend the permissions, then try again",
-            ) from error
-        oid: str = stored.binsha.hex()
-        return oid
+    def write_object(self, kind: bytes, payload: bytes) -> str:
+        """Stores an object as it is, well-formed or not; returns its id.
+
+        Raises:
+            GitError: `disk`: it can't be written.
+        """
+        return self._commands.store(kind, payload)
 
     def set_ref(self, name: str, oid: str, old: str | None = None) -> None:
         """Points a ref at a commit; with `old`, only if it still points there.
@@ -300,10 +246,7 @@ class Repository:
         Raises:
             RaceError: it points elsewhere.
         """
-        try:
-            self._repo.git.update_ref(name, oid, *([] if old is None else [old]))
-        except git.GitCommandError as error:
-            raise RaceError(f"can't move {name}: {_reason(error)}", place=str(self.path)) from error
+        self._commands.set_ref(name, oid, old)
 
     # --- the network ---------------------------------------------------------------------
 
@@ -313,20 +256,7 @@ class Repository:
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        command = [
-            *("--quiet", "--prune", "--no-tags", "--no-recurse-submodules"),
-            *("--no-write-fetch-head", "--", refuse_url(url), *refspecs),
-        ]
-        try:
-            self._repo.git(c=["fetch.fsckObjects=true", "gc.auto=0"]).fetch(*command)
-        except git.GitCommandError as error:
-            raise GitError(
-                f"can't fetch from {url}: {_reason(error)}",
-                code="unreachable",
-                place=url,
-                advice="check the address, the network and your access, then try again; "
-                "everything but fetching and sending works without network",
-            ) from error
+        self._commands.fetch(url, refspecs)
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.
@@ -334,18 +264,7 @@ class Repository:
         Raises:
             GitError: out of reach.
         """
-        words = ("--quiet", "--", refuse_url(url), name)
-        try:
-            said = str(self._repo.git.ls_remote(*words, kill_after_timeout=_ANSWER_SECONDS))
-        except git.GitCommandError as error:
-            raise GitError(
-                f"no answer from {url}: {_reason(error)}",
-                code="unreachable",
-                place=url,
-                advice="check the address, the network and your access",
-            ) from error
-        found = (line.split("\t") for line in said.splitlines())
-        return next((words[0] for words in found if words[1:] == [name]), None)
+        return self._commands.remote_ref(url, name)
 
     def push(self, url: str, updates: Sequence[tuple[str, str, str | None]]) -> None:
         """Pushes refs, all or none.
@@ -359,22 +278,7 @@ class Repository:
             RaceError: somebody else moved one of the refs; nothing was changed.
             GitError: refused, or out of reach.
         """
-        leases = [f"--force-with-lease={name}:{old or ''}" for _, name, old in updates]
-        refspecs = [f"{oid}:{name}" for oid, name, _ in updates]
-        try:
-            self._repo.git.push(
-                "--quiet", "--atomic", "--no-verify", *leases, "--", refuse_url(url), *refspecs
-            )
-        except git.GitCommandError as error:
-            reason = _reason(error)
-            if _RACE.search(str(error.stderr)):
-                raise RaceError(f"somebody else pushed first: {reason}", place=url) from error
-            raise GitError(
-                f"can't push to {url}: {reason}",
-                code="push-refused" if "rejected" in str(error.stderr) else "unreachable",
-                place=url,
-                advice="check your access to the repository, then try again; nothing was lost",
-            ) from error
+        self._commands.push(url, updates)
 
 
 def identity_from_environment() -> tuple[str, str]:
@@ -383,16 +287,5 @@ def identity_from_environment() -> tuple[str, str]:
     return name, os.environ.get("GIT_AUTHOR_EMAIL") or "mpgit@localhost"
 
 
-def _started(process: git.Git.AutoInterrupt) -> subprocess.Popen[bytes]:
-    """The process itself: who asked for it ends it, not a collector of garbage."""
-    started, process.proc = process.proc, None
-    assert started is not None  # noqa: S101 (it was just started)
-    return started
-
-
-def _reason(error: Exception) -> str:
-    """What git itself said, in one line."""
-    stderr = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: '")
-    lines = [line.strip(" '") for line in stderr.splitlines() if line.strip(" '")]
-    telling = [line for line in lines if re.match(r"(fatal|error|remote|ssh):|.*rejected", line)]
-    return "; ".join((telling or lines)[:4])[:600]
+def _is_git_folder(path: Path) -> bool:
+    return (path / "HEAD").exists() and all((path / n).is_dir() for n in ("objects", "refs"))

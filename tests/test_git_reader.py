@@ -50,7 +50,7 @@ def test_a_wide_folder_grows_and_shrinks(tmp_path: Path) -> None:
             oid = repository.write_tree(chosen)
             assert list(repository.folder(oid).values()) == chosen
             malformed = object_id(b"tree", payload := tree_bytes(chosen) + tree_bytes(chosen[:1]))
-            repository._store(b"tree", payload)
+            repository.write_object(b"tree", payload)
             with pytest.raises(GitError):
                 repository.folder(malformed)
 

@@ -164,7 +164,7 @@ def test_odd_messages_and_authors_make_sound_commits(
 
 @pytest.mark.parametrize("payload", [b"", b"tree\n", b"tree x\nauthor y\n\nz", b"\xff\n\n"])
 def test_malformed_commits_are_errors(repository: Repository, payload: bytes) -> None:
-    oid = repository._store(b"commit", payload)
+    oid = repository.write_object(b"commit", payload)
     with pytest.raises(GitError):
         repository.commit(oid)
 
@@ -186,7 +186,7 @@ def test_malformed_commits_are_errors(repository: Repository, payload: bytes) ->
     ],
 )
 def test_malformed_trees_are_errors(repository: Repository, payload: bytes) -> None:
-    oid = repository._store(b"tree", payload)
+    oid = repository.write_object(b"tree", payload)
     with pytest.raises(GitError):
         repository.folder(oid)
 
@@ -245,7 +245,7 @@ def test_a_full_disk_is_an_error(repository: Repository, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(repository._objects, "store", full)
+    monkeypatch.setattr(repository._commands._objects, "store", full)
     with pytest.raises(GitError) as caught:
         repository.write_blob(b"x")
     assert caught.value.code == "disk"
@@ -457,7 +457,7 @@ def test_fetch_refuses_damaged_objects(make: Callable[[str], Repository]) -> Non
         b"100644 b\0" + entry + b"100644 a\0" + entry,
         b"100644 a/b\0" + entry,
     ):
-        tree = server._store(b"tree", payload)
+        tree = server.write_object(b"tree", payload)
         server.set_ref(MAIN, server.write_commit(tree, [], "bad", AUTHOR))
         with pytest.raises(GitError):
             client.fetch(str(server.path), MIRROR)

@@ -14,19 +14,19 @@ import sys
 from pathlib import Path
 
 from medperf_git.records.kinds import KINDS
-from medperf_git.records.schema import generate, schema_file
+from medperf_git.records.schema import schema_file
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 
-from tools import cli_reference, record_reference  # noqa: E402 (the line above makes `tools` importable)
+from tools import cli_reference, record_reference, record_schema  # noqa: E402 (the line above makes `tools` importable)
 
 
 def schemas() -> dict[str, str]:
     """Every schema, once for the package and once for the registry at the top."""
     files = {}
     for kind in KINDS:
-        text = json.dumps(generate(kind), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(record_schema.generate(kind), indent=2, ensure_ascii=False) + "\n"
         files[f"medperf_git/schemas/{schema_file(kind)}"] = text
         files[f"schemas/{schema_file(kind)}"] = text
     return files

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from medperf_git.canonical.document import MAX_BYTES, MAX_DEPTH, MAX_LINES
 from medperf_git.records.kinds import KINDS
-from medperf_git.records.schema import generate, schema_file
+from medperf_git.records.schema import schema_file
+from tools.record_schema import generate
 
 _INTRODUCTION: Final = f"""# Records
 

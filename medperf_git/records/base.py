@@ -1,7 +1,7 @@
 """What all records share: the model configuration, ids, pins and numbers.
 
-Each field carries a description: the record reference in ``docs/`` and the JSON Schemas are
-made from them. No record knows its path or its signatures.
+Each field carries a description, in the docstring below it: ``tools/record_schema.py`` makes the
+JSON Schemas and the record reference from them. No record knows its path or its signatures.
 
 Example:
     >>> Pin(id="ky/opt", revision=1, sha256="0" * 64).id
@@ -80,9 +80,9 @@ DottedPath: TypeAlias = Annotated[
 class Part(BaseModel):
     """Base of every mapping inside a record: frozen, closed, without coercion."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
+    # Built at first use: no command needs all kinds, and to build them all takes longer than to
+    # start Python.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Pin(Part):

@@ -1,7 +1,7 @@
-"""JSON Schemas: made from the models, shipped in the package, used by the check.
+"""JSON Schemas: shipped in the package, used by the check.
 
-``generate`` makes them (``make docs`` writes the files, CI sees that they did not drift);
-``schema_faults`` validates with the shipped file, never with one from a tree that is judged.
+``schema_faults`` validates with the shipped file, never with one from a tree that is judged. Does
+not make them: ``tools/record_schema.py`` does, from the models.
 
 Example:
     >>> schema_faults("control", {"kind": "control"})[0].field
@@ -20,8 +20,6 @@ from typing import Any
 from medperf_git.records.kinds import KINDS, kind_named
 from medperf_git.records.quick_schema import meets
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
@@ -34,42 +32,6 @@ class SchemaFault:
 def schema_file(kind: str) -> str:
     """The schema's file name."""
     return f"{kind}.schema.json"
-
-
-def generate(kind: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a kind, from its model.
-
-    Raises:
-        RecordError: no such kind.
-    """
-    schema = _tidy(kind_named(kind).model.model_json_schema(mode="validation"))
-    return {"$schema": DIALECT, "$id": f"mpgit:{kind}-v1", **schema}
-
-
-def _tidy(node: Any) -> Any:
-    """Records spell defaults out and have no nulls: make the schema say so."""
-    if isinstance(node, list):
-        return [_tidy(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    properties = node.get("properties")
-    if isinstance(properties, dict):
-        node["required"] = [
-            name
-            for name, field in properties.items()
-            if not ("default" in field and field["default"] is None)
-        ]
-    options = [option for option in node.get("anyOf", []) if option != {"type": "null"}]
-    tidied = {
-        key: _tidy(value)
-        for key, value in node.items()
-        if key != "anyOf" and not (key == "default" and value is None)
-    }
-    if len(options) == 1:
-        return {**_tidy(options[0]), **tidied}
-    if options:
-        tidied["anyOf"] = _tidy(options)
-    return tidied
 
 
 def schema_text(kind: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
@@ -121,7 +122,7 @@ class DockerEngine:
                 log.begin(job, self.describe(), *docker_options.started(container.attrs))
                 watchdog.start()
                 _start(container, job)
-                breach = watchdog.watch(lambda seconds: _ended(container, seconds))
+                breach = watchdog.watch(_Ending(container).within)
                 seconds = watchdog.seconds
                 exit_code, breach = _stop(container, breach, job, log)
                 log.ended(exit_code, seconds)
@@ -315,10 +316,29 @@ def _start(container: DockerContainer, job: Job) -> None:
         ) from error
 
 
-def _ended(container: DockerContainer, seconds: float) -> bool:
-    time.sleep(seconds)
-    container.reload()
-    return container.status in _ENDED
+class _Ending:
+    """Tells at once when a container ends: a thread waits for the engine's answer."""
+
+    def __init__(self, container: DockerContainer) -> None:
+        self._container = container
+        self._answered = threading.Event()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        # An answer or none (a daemon that restarts): either way it is worth a look.
+        with suppress(DockerException, OSError):
+            self._container.wait(timeout=None)
+        self._answered.set()
+
+    def within(self, seconds: float) -> bool:
+        """Whether it has ended, after waiting up to so many seconds."""
+        told = self._answered.wait(seconds)
+        self._container.reload()
+        if self._container.status in _ENDED:
+            return True
+        if told:
+            time.sleep(seconds)
+        return False
 
 
 def _stop(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from medperf_git.runtime.processes import family, kill, resident
 from medperf_git.runtime.tasklog import TaskLog
 
 _KIB: Final = 1024
+_MILLI: Final = 1000
 _LOG_SECONDS: Final = 30.0
 
 
@@ -50,6 +52,7 @@ class HeldProcess:
         self._limits = job.limits
         self._log = TaskLog(job.log)
         self._block = block
+        self._handle = -1
         self._kernel_memory = False
         self._log_error: MpgitError | None = None
 
@@ -81,6 +84,7 @@ class HeldProcess:
                 **(environment or {}),
             },
         )
+        self._handle = os.pidfd_open(self._process.pid)
         log = self._log
         streams = ((self._process.stdout, log.stdout), (self._process.stderr, log.stderr))
         self._pumps = [
@@ -135,11 +139,12 @@ class HeldProcess:
 
     def ended(self, seconds: float) -> bool:
         """Whether it has ended, after waiting up to so many seconds."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        # The kernel tells at once; Popen.wait() with a time limit looks twenty times a second.
+        if self._process.returncode is None:
+            poll = select.poll()
+            poll.register(self._handle, select.POLLIN)
+            poll.poll(seconds * _MILLI)
+        return self._process.poll() is not None
 
     def stop(self) -> int:
         """Kill whatever still runs and wait until it is gone.
@@ -153,9 +158,10 @@ class HeldProcess:
         if self._process.poll() is None:
             self._kill()
         code = self._process.wait()
-        if self._block >= 0:
-            os.close(self._block)
-            self._block = -1
+        for end in (self._block, self._handle):
+            if end >= 0:
+                os.close(end)
+        self._block = self._handle = -1
         for pump in self._pumps:
             pump.join(_LOG_SECONDS)
         for stream in (self._process.stdout, self._process.stderr):

@@ -1,7 +1,7 @@
 """The Python environment that `source` images run with: where it stands and what it holds.
 
-Asked of the interpreter itself, so that it may be another one than ours. Does not install or
-choose packages.
+Our own interpreter is looked at from within, another one is asked. Does not install or choose
+packages.
 
 Example:
     >>> environment = inspect_python()
@@ -12,10 +12,13 @@ Example:
 from __future__ import annotations
 
 import json
+import os
+import platform
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +66,9 @@ def inspect_python(python: Path | None = None) -> PythonEnvironment:
     Raises:
         EngineError: `python-missing`: it does not run.
     """
-    executable = str(python or sys.executable)
+    if python is None:
+        return _our_own()
+    executable = str(python)
     # Isolated, and from `/`: nothing of the caller's folder or variables is imported.
     command = [executable, "-I", "-c", _QUESTION, *_PACKAGES]
     try:
@@ -80,4 +85,20 @@ def inspect_python(python: Path | None = None) -> PythonEnvironment:
         executable=Path(answer["executable"]),
         prefixes=tuple(Path(prefix) for prefix in answer["prefixes"]),
         software={name: version[:120] for name, version in answer["software"].items()},
+    )
+
+
+def _our_own() -> PythonEnvironment:
+    found = {sys.prefix, sys.base_prefix, sys.base_exec_prefix}
+    prefixes = sorted((found | {os.path.realpath(prefix) for prefix in found}) - {"/"})
+    # What else is on our path (PYTHONPATH, a checkout) no task sees.
+    seen = [entry for entry in sys.path if any(Path(entry).is_relative_to(p) for p in prefixes)]
+    software = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        for package in metadata.distributions(name=name, path=seen):
+            software.setdefault(name, package.version[:120])
+    return PythonEnvironment(
+        executable=Path(sys.executable),
+        prefixes=tuple(Path(prefix) for prefix in prefixes),
+        software=software,
     )

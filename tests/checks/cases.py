@@ -133,7 +133,7 @@ def _raw_tree(repository: Repository, entries: list[tuple[bytes, bytes, str]]) -
     payload = b"".join(
         mode + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries
     )
-    return repository._store(b"tree", payload)
+    return repository.write_object(b"tree", payload)
 
 
 HOSTILE_TREES: Final = (
@@ -175,7 +175,7 @@ def _hostile_tree(bench: Bench, name: str) -> Pair:
         record = repository.write_tree([TreeEntry("1.yaml", mode, oid)])
         oid = repository.write_tree([TreeEntry("new", TREE_MODE, record)])
     elif name == "truncated":
-        oid = repository._store(b"tree", b"100644 a\0short")
+        oid = repository.write_object(b"tree", b"100644 a\0short")
     elif name in ("too-deep", "too-many"):
         oid = empty
         for _ in range(5000 if name == "too-deep" else 30):
