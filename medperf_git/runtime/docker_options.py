@@ -18,7 +18,7 @@ from medperf_git.errors import EngineError
 from medperf_git.runtime import mounts as mounted
 from medperf_git.runtime.cgroup import SPARE_PROCESSES
 from medperf_git.runtime.engine import NAME, Job, caller, environment, limit, usable_cpus
-from medperf_git.runtime.limits import MIB, Limits
+from medperf_git.runtime.limits import MIB, Limits, core_bytes
 from medperf_git.runtime.mounts import Mount, Mounts
 from medperf_git.runtime.owner import is_gone, owner
 
@@ -59,7 +59,7 @@ def container_options(job: Job, mounts: Mounts, declared: Sequence[str]) -> dict
         "shm_size": min(_MAX_SHARED_MEMORY, limits.scratch_bytes),
         "ulimits": [
             {"Name": "fsize", "Soft": limits.output_bytes, "Hard": limits.output_bytes},
-            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "core", "Soft": core_bytes(), "Hard": core_bytes()},
         ],
         "init": True,
         "hostname": NAME,

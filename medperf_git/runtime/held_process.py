@@ -30,6 +30,7 @@ from medperf_git.errors import EngineError, MpgitError
 from medperf_git.runtime import tasklog
 from medperf_git.runtime.cgroup import Cgroup
 from medperf_git.runtime.engine import Job, caller, limit, usable_cpus
+from medperf_git.runtime.limits import core_bytes
 from medperf_git.runtime.owner import VARIABLE, owner
 from medperf_git.runtime.processes import family, kill, resident
 from medperf_git.runtime.tasklog import TaskLog
@@ -130,7 +131,10 @@ class HeldProcess:
 
     def _resources(self, group: Cgroup) -> dict[int, int]:  # noqa: ARG002 (others need it)
         """Resource limits by the kernel's numbers for them."""
-        return {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: self._limits.output_bytes}
+        return {
+            resource.RLIMIT_CORE: core_bytes(),
+            resource.RLIMIT_FSIZE: self._limits.output_bytes,
+        }
 
     def release(self) -> None:
         """Let the task run."""

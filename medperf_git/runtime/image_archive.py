@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from medperf_git.errors import ArtefactError
+from medperf_git.errors import ArtefactError, EngineError
 from medperf_git.runtime.extract import reading
 
 _MAX_JSON: Final = 4 * 1024 * 1024
@@ -150,13 +150,13 @@ class ImageArchive:
         """A layer's bytes, possibly compressed.
 
         Raises:
-            ArtefactError: `bad-archive`: in a way that Python can't read.
+            EngineError: `image-not-admitted`: in a way that Python can't read.
         """
         stream = self.open_member(self._member(name))
         if stream.read(len(_ZSTD)) == _ZSTD:
-            raise ArtefactError(
+            raise EngineError(
                 "a layer is compressed with Zstandard, which the sandbox can't read",
-                code="bad-archive",
+                code="image-not-admitted",
                 place=str(self.path),
                 advice="use --engine docker or apptainer; or have its owner save it with gzip",
             )

@@ -10,6 +10,7 @@ Example:
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -78,6 +79,17 @@ def shortfalls(asked: Resources, cap: Cap | None) -> list[str]:
         if given is not None and given < wanted:
             found.append(f"{field.name}: asks for {wanted}, the site gives {given}")
     return found
+
+
+def core_bytes() -> int:
+    """The limit on a core dump, in bytes: the one with which nobody gets the memory of a task.
+
+    With a limit of zero the kernel still hands it to the program that `kernel.core_pattern` names,
+    if it names one, and some send it away. One byte is a limit that keeps it from that too
+    (fs/coredump.c, where it ends recursions).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    return 0 if hard == 0 else 1
 
 
 def _least(asked: int, given: int | None) -> int:

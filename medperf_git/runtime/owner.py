@@ -1,9 +1,9 @@
 """Which process something belongs to, so that what a killed client left is found and stopped.
 
-Containers carry it as a label, sandboxes as a variable of their outermost processes (the task
-does not see it). A process is told from a later one of the same number by its start time, and from
-one of another machine or container by boot and namespace. Only what is surely ours and surely
-orphaned is ever killed.
+Containers carry it as a label, sandboxes as a variable of their outermost processes; a task that
+reads its init's variables learns a process number of the host's from it, and no more. A process is
+told from a later one of the same number by its start time, and from one of another machine or
+container by boot and namespace. Only what is surely ours and surely orphaned is ever killed.
 
 Example:
     >>> is_gone(owner()), is_gone("other-boot:1:1:1"), is_gone(owner().rpartition(":")[0] + ":1")

@@ -51,6 +51,7 @@ def unpacked(image: ArchiveImage, artefacts: ArtefactStore) -> Rootfs:
 
     Raises:
         ArtefactError: the archive is missing, has another digest or is no usable image.
+        EngineError: `image-not-admitted`: its layers are compressed as only other engines can read.
     """
     artefacts.hold()
     kept = artefacts.cache / "rootfs" / image.sha256

@@ -14,6 +14,7 @@ Example::
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from medperf_git.runtime.owner import kill_orphans
 from medperf_git.runtime.python_env import PythonEnvironment, inspect_python
 from medperf_git.runtime.rootfs import unpacked
 from medperf_git.runtime.sandbox_process import SandboxProcess
+from medperf_git.runtime.seccomp import compiled
 from medperf_git.runtime.watchdog import Watchdog, out_of_memory
 
 _OLDEST: Final = (0, 8)
@@ -204,6 +206,7 @@ def _working_version() -> str:
     Raises:
         EngineError: `engine-missing`.
     """
+    compiled(platform.machine())
     try:
         version = _run("--version").split()[-1]
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -24,6 +24,7 @@ from medperf_git.runtime.cgroup import SPARE_PROCESSES, Cgroup
 from medperf_git.runtime.engine import Job
 from medperf_git.runtime.held_process import HeldProcess
 from medperf_git.runtime.processes import kill
+from medperf_git.runtime.seccomp import filter_handle
 
 _CHUNK: Final = 1024
 _MAX_INFO: Final = 4096
@@ -41,9 +42,13 @@ class SandboxProcess(HeldProcess):
         info, info_end = os.pipe()
         block_end, block = os.pipe()
         super().__init__(job, block)
-        command = ["bwrap", "--info-fd", str(info_end), "--block-fd", str(block_end), *arguments]
         try:
-            self._start(command, pass_fds=(info_end, block_end))
+            with filter_handle() as calls:
+                handles = (info_end, block_end, calls)
+                names = ("--info-fd", "--block-fd", "--seccomp")
+                pairs = zip(names, map(str, handles), strict=True)
+                words = [word for pair in pairs for word in pair]
+                self._start(["bwrap", *words, *arguments], pass_fds=handles)
         except OSError as error:
             os.close(block)
             os.close(info)

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medperf_git.errors import EngineError
 from medperf_git.records.container import Container, TaskName
 from medperf_git.records.execution import Step
 from medperf_git.runtime import machine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.engine import Engine, Job
-from medperf_git.runtime.engines import ENGINES, find_engine
+from medperf_git.runtime.engines import AUTO, ENGINES, find_engine
 from medperf_git.runtime.interrupt import Interrupted
 from medperf_git.runtime.limits import Cap, combine
 from medperf_git.runtime.materials import materialise
@@ -85,16 +87,28 @@ class Workplace:
         self.artefacts.hold()
         # One after another: many models share the metrics' image.
         with self._fetching:
-            engine = find_engine(
-                self.engine_name,
-                [container.image for container in containers],
-                self.artefacts,
-                allowed=self.allowed,
-                gpus=any(container.resources.gpus for container in containers),
-            )
-            self._tell_once(engine)
+            return self._chosen(containers, self.allowed)
+
+    def _chosen(self, containers: Sequence[Container], allowed: Collection[str]) -> Engine:
+        engine = find_engine(
+            self.engine_name,
+            [container.image for container in containers],
+            self.artefacts,
+            allowed=allowed,
+            gpus=any(container.resources.gpus for container in containers),
+        )
+        self._tell_once(engine)
+        try:
             for container in containers:
                 engine.provide(container.image)
+        except EngineError as refusal:
+            # Only inside an image does an engine see that it can't read it.
+            others = [name for name in allowed if name != engine.name]
+            if refusal.code != "image-not-admitted" or self.engine_name not in (None, AUTO):
+                raise
+            with suppress(EngineError):
+                return self._chosen(containers, others)
+            raise
         return engine
 
     def _tell_once(self, engine: Engine) -> None:

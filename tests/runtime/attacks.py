@@ -10,14 +10,17 @@ Each function tries something and returns what it achieved, which goes as JSON t
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
 import stat
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -208,6 +211,133 @@ def become_root() -> object:
 def _new(path: Path) -> Path:
     path.write_text("x")
     return path
+
+
+def look_around() -> object:
+    """What the kernel tells of the machine, of its other processes and of their keys."""
+    secret = (DATA / "marker").read_text().encode()
+    told = []
+    for path in (
+        "/proc/kcore",
+        "/proc/kmsg",
+        "/proc/keys",
+        "/proc/kallsyms",
+        "/proc/timer_list",
+        "/proc/sched_debug",
+        "/proc/1/root/etc/shadow",
+        "/sys/firmware/efi/efivars",
+        "/sys/firmware/acpi/tables/DSDT",
+        "/sys/kernel/debug/sched",
+        "/sys/kernel/security/lsm",
+        "/sys/class/dmi/id/product_serial",
+    ):
+        with suppress(OSError):
+            if os.listdir(path) if os.path.isdir(path) else _says(Path(path)):
+                told.append(path)
+    for number in _processes():
+        for file in ("environ", "cmdline", "stack", "auxv", "maps"):
+            with suppress(OSError):
+                if secret in Path(f"/proc/{number}/{file}").read_bytes():
+                    told.append(f"/proc/{number}/{file}")
+    return {"told": told, "keys": _keys()}
+
+
+def _says(path: Path) -> bool:
+    """Whether a file says anything; the kernel's symbols are public, where they are is not."""
+    said = path.read_bytes()
+    if path.name == "kallsyms":
+        return any(line.split()[0].strip(b"0") for line in said.splitlines())
+    return bool(said)
+
+
+_KEYCTL = {"x86_64": 250, "aarch64": 219}
+_ADD_KEY = {"x86_64": 248, "aarch64": 217}
+
+
+def _keys() -> list[str]:
+    """Keys of the caller's that can be found, and whether one can be left for the next task."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    keyctl, add_key = _KEYCTL[os.uname().machine], _ADD_KEY[os.uname().machine]
+    search, session, user = 10, -3, -4
+    found = []
+    for ring in (session, user):
+        for name in (b"mpgit-test", b"mpgit-left"):
+            if libc.syscall(keyctl, search, ring, b"user", name, 0) > 0:
+                found.append(f"found {name.decode()} in {ring}")
+        if libc.syscall(add_key, b"user", b"mpgit-left", b"x", 1, ring) > 0:
+            found.append(f"left one in {ring}")
+    return found
+
+
+def calls() -> object:
+    """System calls that no task needs: the error that each one gives."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    answers = {}
+    for name, number in json.loads((DATA / "calls").read_text()).items():
+        # Flags that no kernel knows: a call that gets through answers EINVAL, or does nothing.
+        result = libc.syscall(number, -1, -1, -1, -1, -1, -1)
+        answers[name] = errno.errorcode.get(ctypes.get_errno(), "?") if result < 0 else "worked"
+    return answers
+
+
+def crash() -> object:
+    """Crash, and have the memory kept by whoever keeps such things."""
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    os.chdir(OUTPUT)
+    child = os.fork()
+    if child == 0:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    _, status = os.waitpid(child, 0)
+    return {"dumped": os.WCOREDUMP(status), "crashed": os.WIFSIGNALED(status)}
+
+
+def set_clock() -> object:
+    """Make it another day, for the host."""
+    done = []
+    with suppress(OSError):
+        time.clock_settime(time.CLOCK_REALTIME, time.time())
+        done.append("clock_settime")
+    for path in ("/dev/rtc", "/dev/rtc0"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY))
+            done.append(path)
+    return done
+
+
+MOVABLE = ("/tmp", "/dev/shm", "/var/tmp", "/run", "/scratch", "/dev/mqueue", "/project", "/home")
+
+
+def leave_behind() -> object:
+    """Leave something for the next task, wherever that may work; tell what was found."""
+    found = []
+    for folder in MOVABLE:
+        path = f"{folder}/mpgit-left-behind"
+        if os.path.exists(path):
+            found.append(path)
+        with suppress(OSError):
+            Path(path).write_text("left")
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = 0x6D706769
+    if libc.shmget(key, 4096, 0) >= 0:
+        found.append("shared memory")
+    libc.shmget(key, 4096, 0o1666)
+    if libc.msgget(key, 0) >= 0:
+        found.append("message queue")
+    libc.msgget(key, 0o1666)
+    return found + [key for key in _keys() if key.startswith("found")]
+
+
+def zip_bomb_output() -> object:
+    """Leave a small file that would be a large one if anybody unpacked it."""
+    with (OUTPUT / "predictions.nii.gz").open("wb") as file:
+        packed = zlib.compressobj(9, zlib.DEFLATED, 31)
+        for _ in range(1024):
+            file.write(packed.compress(bytes(MIB)))
+        file.write(packed.flush())
+    return "left"
 
 
 def set_uid_output() -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git.errors import ArtefactError
+from medperf_git.errors import EngineError
 from medperf_git.runtime.apptainer_engine import ApptainerEngine
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.docker_engine import DockerEngine
@@ -34,7 +34,7 @@ def test_entrypoint_folder_variables_and_layers_are_the_images(
 ) -> None:
     image, store = small_image.on_shelf(tmp_path, pack(compression))
     if make is SandboxEngine and compression is ZSTD:
-        with pytest.raises(ArtefactError, match="Zstandard") as caught:
+        with pytest.raises(EngineError, match="Zstandard") as caught:
             make(store).provide(image)
         assert "--engine docker" in str(caught.value.advice)
         return

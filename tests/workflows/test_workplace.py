@@ -13,6 +13,7 @@ from medperf_git.records.container import Container, Resources, SourceImage
 from medperf_git.runtime.artefacts import ArtefactStore
 from medperf_git.runtime.files import digest_tree
 from medperf_git.workflows.workplace import Workplace
+from tests.runtime import small_image
 
 
 @pytest.fixture
@@ -51,3 +52,17 @@ def test_an_engine_that_the_site_does_not_allow_is_not_taken(
         place.choose(container)
     assert caught.value.code == "engine-not-allowed"
     assert caught.value.advice == "site.yaml allows docker"
+
+
+def test_an_image_that_the_sandbox_cannot_read_goes_to_the_next_engine(tmp_path: Path) -> None:
+    image, store = small_image.on_shelf(tmp_path, small_image.oci_archive(small_image.ZSTD))
+    packed = Container(image=image, tasks={}, resources=Resources())
+    said: list[str] = []
+    place = Workplace(store, engine_name="auto", tell=said.append)
+    assert place.choose(packed).name in {"docker", "podman"}
+    assert [line.split()[1] for line in said] == ["sandbox", "docker"]
+    # Where there is no other, what is wrong with the image is said, not what is not here.
+    for only in (replace(place, allowed=("sandbox",)), replace(place, engine_name="sandbox")):
+        with pytest.raises(EngineError, match="Zstandard") as caught:
+            only.choose(packed)
+        assert caught.value.code == "image-not-admitted"
