@@ -10,22 +10,12 @@ Example:
 
 from __future__ import annotations
 
-import time
 import urllib.parse
 from pathlib import Path
-from typing import Final, Protocol
 
 from medperf_git.errors import ArtefactError
 from medperf_git.runtime.files import open_plain
-
-_CHUNK: Final = 1024 * 1024
-
-
-class Readable(Protocol):
-    """What a stream needs."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end."""
+from medperf_git.runtime.stream_copy import copy_stream
 
 
 def local_path(source: str) -> Path | None:
@@ -78,24 +68,3 @@ def copy_file(path: Path, target: Path, most: int) -> int:
     """
     with open_plain(path, follow=True) as source:
         return copy_stream(source, target, most, deadline=None)
-
-
-def copy_stream(source: Readable, target: Path, most: int, deadline: float | None) -> int:
-    """Copy a stream to a new file, until it ends, or is larger or slower than it may be.
-
-    Returns:
-        The number of bytes, or `most` + 1 where there are more: then the copy is cut off.
-
-    Raises:
-        TimeoutError: the deadline, by the monotonic clock, has passed.
-    """
-    copied = 0
-    with target.open("xb") as file:
-        while chunk := source.read(_CHUNK):
-            copied += len(chunk)
-            if copied > most:
-                return most + 1
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"only {copied} bytes until the deadline")
-            file.write(chunk)
-    return copied

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from medperf_git.errors import ArtefactError
-from medperf_git.runtime.download import copy_stream
+from medperf_git.runtime.stream_copy import copy_stream
 
 _TIMEOUT_SECONDS: Final = 30.0
 _SLOWEST_BYTES_PER_SECOND: Final = 50_000
