@@ -122,7 +122,7 @@ class DockerEngine:
                 log.begin(job, self.describe(), *docker_options.started(container.attrs))
                 watchdog.start()
                 _start(container, job)
-                breach = watchdog.watch(_Ending(container).within)
+                breach = watchdog.watch(_Ending(container, self.name).within)
                 seconds = watchdog.seconds
                 exit_code, breach = _stop(container, breach, job, log)
                 log.ended(exit_code, seconds)
@@ -317,12 +317,17 @@ def _start(container: DockerContainer, job: Job) -> None:
 
 
 class _Ending:
-    """Tells at once when a container ends: a thread waits for the engine's answer."""
+    """Tells at once when a container ends: a thread waits for the engine's answer.
 
-    def __init__(self, container: DockerContainer) -> None:
+    Podman is asked again and again instead: its service waits no other way itself, and once was
+    seen to say `running` of a container that had ended while somebody waited for it.
+    """
+
+    def __init__(self, container: DockerContainer, engine: str) -> None:
         self._container = container
         self._answered = threading.Event()
-        threading.Thread(target=self._wait, daemon=True).start()
+        if engine != "podman":
+            threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
         # An answer or none (a daemon that restarts): either way it is worth a look.
