@@ -94,6 +94,20 @@ class RaceError(GitError):
     default_code = "race"
 
 
+class HostError(GitError):
+    """A host's interface refused something, or did not answer.
+
+    Attributes:
+        status: the HTTP status, where there was an answer.
+    """
+
+    default_code = "host"
+
+    def __init__(self, message: str, *, status: int | None = None, **more: str | None) -> None:
+        super().__init__(message, **more)
+        self.status = status
+
+
 class RegistryError(MpgitError):
     """A registry that is not one, has the wrong genesis, was rewritten, or lacks the record."""
 

@@ -32,6 +32,10 @@ from medperf_git.git_reader import end
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
+_DENIED = re.compile(
+    r"could not read (Username|Password)|Authentication failed|returned error: 40[13]"
+    r"|Permission denied|Permission to \S+ denied"
+)
 # A request can fail for reasons that another try mends; a refused lease is one of them.
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
@@ -83,6 +87,23 @@ class GitCommands:
         self._git = git.Git(folder)
         self._git.update_environment(**variables(folder))
         self._objects = LooseObjectDB(str(objects or folder / "objects"))
+
+    def authorise(self, address: str, header: str) -> None:
+        """What is sent with every request to a web address and those below it, by HTTP alone.
+
+        In the environment: neither a list of processes nor an error shows it.
+
+        Args:
+            address: `https://host/`.
+            header: a line such as `Authorization: Basic …`.
+        """
+        self._git.update_environment(
+            GIT_CONFIG_COUNT="1",
+            GIT_CONFIG_KEY_0=f"http.{address}.extraHeader",
+            GIT_CONFIG_VALUE_0=header,
+            # A wrong token must be an error, not a question at the terminal.
+            GIT_TERMINAL_PROMPT="0",
+        )
 
     def refs(self, prefix: str) -> dict[str, str]:
         """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
@@ -193,13 +214,8 @@ class GitCommands:
         try:
             self._git(c=["fetch.fsckObjects=true", "gc.auto=0"]).fetch(*command)
         except git.GitCommandError as error:
-            raise GitError(
-                f"can't fetch from {url}: {_reason(error)}",
-                code="unreachable",
-                place=url,
-                advice="check the address, the network and your access, then try again; "
-                "everything but fetching and sending works without network",
-            ) from error
+            advice = "everything but fetching and sending works without network"
+            raise _failed("can't fetch from", url, error, advice) from error
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.
@@ -211,12 +227,7 @@ class GitCommands:
         try:
             said = str(self._git.ls_remote(*words, kill_after_timeout=_ANSWER_SECONDS))
         except git.GitCommandError as error:
-            raise GitError(
-                f"no answer from {url}: {_reason(error)}",
-                code="unreachable",
-                place=url,
-                advice="check the address, the network and your access",
-            ) from error
+            raise _failed("no answer from", url, error) from error
         found = (line.split("\t") for line in said.splitlines())
         return next((words[0] for words in found if words[1:] == [name]), None)
 
@@ -239,15 +250,11 @@ class GitCommands:
                 "--quiet", "--atomic", "--no-verify", *leases, "--", refuse_url(url), *refspecs
             )
         except git.GitCommandError as error:
-            reason = _reason(error)
             if _RACE.search(str(error.stderr)):
-                raise RaceError(f"somebody else pushed first: {reason}", place=url) from error
-            raise GitError(
-                f"can't push to {url}: {reason}",
-                code="push-refused" if "rejected" in str(error.stderr) else "unreachable",
-                place=url,
-                advice="check your access to the repository, then try again; nothing was lost",
-            ) from error
+                raise RaceError(
+                    f"somebody else pushed first: {_reason(error)}", place=url
+                ) from error
+            raise _failed("can't push to", url, error, "nothing was lost") from error
 
 
 def _started(process: git.Git.AutoInterrupt) -> subprocess.Popen[bytes]:
@@ -255,6 +262,24 @@ def _started(process: git.Git.AutoInterrupt) -> subprocess.Popen[bytes]:
     started, process.proc = process.proc, None
     assert started is not None  # noqa: S101 (it was just started)
     return started
+
+
+def _failed(what: str, url: str, error: git.GitCommandError, more: str = "") -> GitError:
+    """The error for another repository that does not do what it is asked for."""
+    said = str(error.stderr)
+    code, advice = "unreachable", "check the address, the network and your access, then try again"
+    if _DENIED.search(said):
+        code = "denied"
+        advice = "you may not, or it does not know you: `mpgit login HOST` (GitHub, GitLab), or "
+        advice += "the key or password that git itself uses"
+    elif "rejected" in said:
+        code, advice = "push-refused", "check your access to the repository, then try again"
+    return GitError(
+        f"{what} {url}: {_reason(error)}",
+        code=code,
+        place=url,
+        advice=f"{advice}; {more}" if more else advice,
+    )
 
 
 def _reason(error: Exception) -> str:

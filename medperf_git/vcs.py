@@ -250,6 +250,15 @@ class Repository:
 
     # --- the network ---------------------------------------------------------------------
 
+    def authorise(self, address: str, header: str) -> None:
+        """What is sent with every request to a web address and those below it, by HTTP alone.
+
+        Args:
+            address: `https://host/`.
+            header: a line such as `Authorization: Basic …`; it is a secret.
+        """
+        self._commands.authorise(address, header)
+
     def fetch(self, url: str, refspecs: Sequence[str]) -> None:
         """Fetches refs from another repository; refs that vanished there vanish here.
 

@@ -81,7 +81,7 @@ class Common:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """The session of the registry that was named."""
-        with Session.open(Home.from_environment(), self.registry) as session:
+        with Session.open(Home.from_environment(), self.registry, tell) as session:
             yield session
 
     def folders(self, session: Session) -> tuple[Path, ...]:
@@ -125,7 +125,7 @@ class Common:
         request = send(session, proposal)
         judged = judge_request(session, request)
         if self.then_merge and judged.report:
-            commit = merge(session, request.id)
+            commit = merge(session, request.id, seen=judged)
             self.show(
                 {"request": request.id, "state": "merged", "commit": commit},
                 f"merged {request.id} as {commit[:12]}",

@@ -12,20 +12,25 @@ import click
 
 from medperf_git.cli import app
 from medperf_git.store.home import Home
-from medperf_git.workflows.doctor import examine
+from medperf_git.workflows.doctor import examine, examine_registry
 from medperf_git.workflows.observation import Observation
 
 
 @click.command("doctor")
-@app.options(app.json_option)
+@app.options(app.registry_option, app.json_option)
 def command(*, common: app.Common) -> int:
     """Look at engines, isolation, disk, keys and registries; say how to mend what is wrong.
 
-    Runs a tiny task on each engine, to see that tasks are really without network. The exit code is
-    1 if there is a problem; warnings alone are 0.
+    Runs a tiny task on each engine, to see that tasks are really without network. With --registry
+    only that registry is looked at, and its host's settings too: what its guard lacks there. The
+    exit code is 1 if there is a problem; warnings alone are 0.
     """
-    app.tell("each engine and each registry is tried: this takes some seconds")
-    seen = list(examine(Home.from_environment()))
+    home = Home.from_environment()
+    if common.registry is not None:
+        seen = list(examine_registry(home, common.registry))
+    else:
+        app.tell("each engine and each registry is tried: this takes some seconds")
+        seen = list(examine(home))
     common.show([each.as_dict() for each in seen], lambda: text(seen))
     return 1 if any(each.state == "problem" for each in seen) else 0
 

@@ -24,6 +24,8 @@ from medperf_git.version import __version__
 COMMANDS: Final[dict[str, str]] = {
     "registry": "Found, join and follow registries.",
     "participant": "Register, change keys, recover; who takes part.",
+    "login": "Log in to a host.",
+    "logout": "Forget a host's token.",
     "key": "Signing keys on this machine.",
     "mlcube": "Data-preparation and metrics MLCubes.",
     "model": "Models.",

@@ -6,6 +6,7 @@ Example:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,14 +14,15 @@ import click
 
 from medperf_git.cli import app
 from medperf_git.cli.github_options import github_options
-from medperf_git.errors import InputError, RegistryError
+from medperf_git.errors import InputError, MpgitError, RegistryError
+from medperf_git.forge.hosts import KINDS, Kind
 from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.trust import keyring
 from medperf_git.workflows import registry as workflow
-from medperf_git.workflows.github import Guard, address
+from medperf_git.workflows.github import Guard, address, ruleset
 from medperf_git.workflows.propose import waiting
-from medperf_git.workflows.session import refused
+from medperf_git.workflows.session import Session, refused
 
 
 @click.group("registry", no_args_is_help=True)
@@ -53,6 +55,14 @@ def _policy_options(*, defaults: bool) -> Callable[[app.FunctionT], app.Function
     return decorate
 
 
+_host_option = click.option(
+    "--host",
+    "host_kind",
+    type=click.Choice(KINDS),
+    help="What the host speaks (default: found out by asking it).",
+)
+
+
 @command.command("init")
 @click.argument("name")
 @click.argument("url", required=False)
@@ -67,6 +77,7 @@ def _policy_options(*, defaults: bool) -> Callable[[app.FunctionT], app.Function
     help="It lives there: URL may be left out, and GitHub's guard is set up with it.",
 )
 @github_options(required=False)
+@_host_option
 @_policy_options(defaults=True)
 @app.options(app.yes_option, app.json_option)
 def init(
@@ -81,6 +92,7 @@ def init(
     github: str | None,
     action: str | None,
     owners: tuple[str, ...],
+    host_kind: Kind | None,
     common: app.Common,
     **policy: str,
 ) -> None:
@@ -104,7 +116,9 @@ def init(
     _refuse_entry(name, url)
     common.confirm(f"Found the registry «{title}» at {url}?")
     with app.typed("registry"):
-        founded = workflow.found(home, name, url, root, person, signer, key_name, guard)
+        founded = workflow.found(
+            home, name, url, root, person, signer, key_name, guard, host_kind, app.tell
+        )
     common.show(
         {"genesis": founded.entry.genesis, "commit": founded.commit, "url": url},
         f"founded {title}\ngenesis {founded.entry.genesis}",
@@ -113,7 +127,38 @@ def init(
         f"publish this: mpgit registry add {name} {url} --genesis {founded.entry.genesis}"
     )
     if guard is not None:
+        _put_in_force(name)
+
+
+def _put_in_force(name: str) -> None:
+    """The ruleset, once main is there; whoever may not is told how to do it by hand."""
+    # Start-up cost: the client of a host's interface, as below.
+    from medperf_git.workflows.doctor_github import guard_of  # noqa: PLC0415
+
+    try:
+        with Session.open(Home.from_environment(), name, app.tell) as session:
+            done = guard_of(session).apply(ruleset())
+    except MpgitError as error:
+        app.tell(f"main is not guarded yet: {error.message}")
         app.next_step("import main's .github/ruleset.json: Settings, Rules, Rulesets, Import")
+    else:
+        app.tell(f"the ruleset that guards main: {done}")
+
+
+@command.command("guard")
+@app.options(app.registry_option, app.yes_option, app.json_option)
+def guard_main(*, common: app.Common) -> None:
+    """Put the ruleset that guards main in force on GitHub; only its administrators may."""
+    from medperf_git.workflows.doctor_github import guard_of  # noqa: PLC0415
+
+    with common.session() as session:
+        wanted = ruleset()
+        guard = guard_of(session)
+        app.tell(json.dumps(wanted, indent=2))
+        common.confirm(f"Put this in force at {session.entry.url}?")
+        done = guard.apply(wanted)
+        common.show({"ruleset": wanted["name"], "state": done}, f"{wanted['name']}: {done}")
+        app.next_step(f"mpgit doctor --registry {session.entry.name}")
 
 
 def _where(
@@ -142,8 +187,11 @@ def _refuse_entry(name: str, url: str, genesis: str = "0" * 64) -> None:
 @click.argument("name")
 @click.argument("url")
 @click.option("--genesis", help="The registry's published fingerprint: SHA-256, 64 hex digits.")
+@_host_option
 @app.options(app.yes_option, app.json_option)
-def add(*, name: str, url: str, genesis: str | None, common: app.Common) -> None:
+def add(
+    *, name: str, url: str, genesis: str | None, host_kind: Kind | None, common: app.Common
+) -> None:
     """Join the registry at URL: fetch it, audit its whole history, remember it as NAME."""
     if genesis is not None:
         _refuse_entry(name, url, genesis)
@@ -151,7 +199,7 @@ def add(*, name: str, url: str, genesis: str | None, common: app.Common) -> None
         _refuse_entry(name, url)
         common.confirm("Without --genesis you trust whatever stands at this address today. Go on?")
     with app.progress("auditing") as step:
-        report = workflow.join(Home.from_environment(), name, url, genesis, step)
+        report = workflow.join(Home.from_environment(), name, url, genesis, step, host_kind)
     common.show(
         report.as_dict(),
         f"{report.commits} commits and {report.records} records audited: accepted\n"

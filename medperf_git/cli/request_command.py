@@ -139,9 +139,10 @@ def approve(*, request: str, common: app.Common) -> None:
         common.confirm(f"Approve {request} as {session.participant}?")
         judged = workflow.approve(session, request, session.signer(app.ask_passphrase), seen=judged)
         if common.then_merge and judged.report:
-            commit = workflow.merge(session, request)
+            # By the id that it has now: where the signature could not be added, it is another.
+            commit = workflow.merge(session, judged.request.id, seen=judged)
             common.show(
-                {"request": request, "state": "merged", "commit": commit},
+                {"request": judged.request.id, "state": "merged", "commit": commit},
                 f"approved and merged {request} as {commit[:12]}",
             )
             return

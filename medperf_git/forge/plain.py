@@ -4,9 +4,11 @@ A closed one moves to ``closed/…``, so that nothing is lost; a merged one is f
 trailer of its merge commit. Every push names what it expects to find, so that of two racing
 pushes both land or the second is told.
 
-Example:
-    >>> branch("ky/dataset-opt-1")
-    'refs/heads/requests/ky/dataset-opt-1'
+Example::
+
+    forge = PlainForge(mirror, "ssh://git@host/registry.git")
+    forge.fetch()
+    [request.id for request in forge.requests()]
 """
 
 from __future__ import annotations
@@ -14,33 +16,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from medperf_git.errors import InputError, RaceError
-from medperf_git.forge.base import Request, State
+from medperf_git.errors import RaceError
+from medperf_git.forge.base import (
+    MAIN,
+    MIRROR,
+    TRAILER,
+    Draft,
+    Request,
+    State,
+    branch,
+    no_request,
+    request_exists,
+)
 from medperf_git.vcs import Repository
 
-MAIN: Final = "refs/heads/main"
-OPEN: Final = "refs/heads/requests/"
 CLOSED: Final = "refs/heads/closed/"
-MIRROR: Final = "refs/remotes/origin/"
-TRAILER: Final = "Request: "
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ENDS: Final[dict[str, State]] = {"Reject": "rejected", "Withdraw": "withdrawn"}
-
-
-def branch(request_id: str) -> str:
-    """The branch that a request lives on.
-
-    Raises:
-        InputError: not `participant/slug`.
-    """
-    parts = request_id.split("/")
-    if len(parts) != 2 or not all(_SLUG.fullmatch(part) for part in parts):  # noqa: PLR2004
-        raise InputError(
-            f"not a request: {request_id!r}",
-            code="bad-request-id",
-            advice="`mpgit request ls` lists them, as participant/slug",
-        )
-    return OPEN + request_id
 
 
 class PlainForge:
@@ -84,9 +75,7 @@ class PlainForge:
         if ended:
             # A slug can be used again: the last one is meant.
             return max(ended, key=lambda request: self._mirror.commit(request.head).time)
-        raise InputError(
-            f"no request {request_id}", code="no-request", advice="`mpgit request ls` lists them"
-        )
+        raise no_request(request_id)
 
     def _title(self, oid: str) -> str:
         """The subject of the request's first commit: approvals stand on top of it."""
@@ -117,28 +106,22 @@ class PlainForge:
             found.append(Request(request_id, oid, _ENDS.get(verb, "withdrawn"), title, reason))
         return found
 
-    def open(self, request_id: str, commit: str) -> Request:
-        """Opens a request.
+    def open(self, draft: Draft) -> Request:
+        """Opens a request; its commits say what it asks for.
 
         Raises:
             InputError: one with this id is open already.
             GitError: out of reach, or refused.
         """
-        name = branch(request_id)
         try:
-            self._mirror.push(self._url, [(commit, name, None)])
+            self._mirror.push(self._url, [(draft.commit, branch(draft.id), None)])
         except RaceError as error:
-            raise InputError(
-                f"the request {request_id} is open already",
-                code="request-exists",
-                advice=f"`mpgit request view {request_id}` shows it, "
-                f"`mpgit request withdraw {request_id}` takes it back",
-            ) from error
-        self._mirror.set_ref(f"{MIRROR}requests/{request_id}", commit)
-        return Request(request_id, commit, "open", self._title(commit))
+            raise request_exists(draft.id) from error
+        self._mirror.set_ref(f"{MIRROR}requests/{draft.id}", draft.commit)
+        return Request(draft.id, draft.commit, "open", self._title(draft.commit))
 
     def update(self, request: Request, commit: str) -> Request:
-        """Adds a commit to a request.
+        """Makes a commit a request's newest.
 
         Raises:
             RaceError: somebody else added one first.
@@ -148,7 +131,7 @@ class PlainForge:
         self._mirror.set_ref(f"{MIRROR}requests/{request.id}", commit)
         return Request(request.id, commit, "open", request.title)
 
-    def merge(self, request: Request, main: str, commit: str) -> None:
+    def merge(self, request: Request, main: str, commit: str) -> str:
         """Makes a merge commit main and removes the request's branch, both or neither.
 
         Raises:
@@ -157,6 +140,7 @@ class PlainForge:
         """
         self._mirror.push(self._url, [(commit, MAIN, main), ("", branch(request.id), request.head)])
         self._mirror.set_ref(MIRROR + "main", commit)
+        return commit
 
     def close(self, request: Request, commit: str) -> None:
         """Moves a request's branch to ``closed/``.

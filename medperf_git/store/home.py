@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -39,6 +39,8 @@ class RegistryEntry(Part):
     """Who this client is there."""
     key: Slug | None = None
     """The key that it signs with."""
+    host: Literal["plain", "github", "gitlab"] = "plain"
+    """What its host speaks, as found when it was added."""
 
 
 class Configuration(Part):
@@ -97,6 +99,11 @@ class Home:
                 advice="lowercase letters, digits and single hyphens, e.g. `laptop`",
             )
         return self.keys / name
+
+    @property
+    def tokens(self) -> Path:
+        """The folder of tokens for hosts."""
+        return self.config / "tokens"
 
     @property
     def site_file(self) -> Path:

@@ -45,3 +45,17 @@ def examine(home: Home) -> Iterator[Observation]:
             yield of_error(topic, error)
         except OSError as error:
             yield problem(topic, f"can't be looked at: {error.strerror}", None, error.filename)
+
+
+def examine_registry(home: Home, name: str) -> Iterator[Observation]:
+    """Looks at one registry, and at how its host is set up.
+
+    Raises:
+        InputError: no such registry.
+    """
+    entry = home.registry(name)
+    try:
+        yield from doctor_registry.registry(home, entry)
+        yield from doctor_registry.host(home, entry)
+    except MpgitError as error:
+        yield of_error(f"registry {name}", error)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from medperf_git.errors import GitError, MpgitError
-from medperf_git.forge.plain import MAIN
+from medperf_git.forge.base import MAIN
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.trust import keyring
 from medperf_git.workflows.observation import (
@@ -94,12 +94,17 @@ def registries(home: Home) -> Iterator[Observation]:
         yield warning("registries", "none was added yet", advice)
     for entry in entries:
         try:
-            yield from _registry(home, entry)
+            yield from registry(home, entry)
         except MpgitError as error:
             yield of_error(f"registry {entry.name}", error)
 
 
-def _registry(home: Home, entry: RegistryEntry) -> Iterator[Observation]:
+def registry(home: Home, entry: RegistryEntry) -> Iterator[Observation]:
+    """One registry: reached, audited, and whether anything waits to be sent.
+
+    Raises:
+        MpgitError: its mirror is missing or damaged.
+    """
     topic = f"registry {entry.name}"
     with Session.open(home, entry.name) as session:
         checked = session.main
@@ -123,6 +128,22 @@ def _registry(home: Home, entry: RegistryEntry) -> Iterator[Observation]:
             yield warning(topic, text, "mpgit registry sync")
         else:
             yield ok(topic, f"reached; main is at {head[:12]}, audited; {who}")
+
+
+def host(home: Home, entry: RegistryEntry) -> Iterator[Observation]:
+    """How a registry's host is set up, where it has settings that we know.
+
+    Raises:
+        MpgitError: its mirror is missing or damaged.
+    """
+    if entry.host != "github":
+        yield ok(f"host of {entry.name}", f"{entry.host}: no settings are looked at from here")
+        return
+    # Start-up cost: the client of a host's interface, which no other topic needs.
+    from medperf_git.workflows.doctor_github import host_settings  # noqa: PLC0415
+
+    with Session.open(home, entry.name) as session:
+        yield from host_settings(session)
 
 
 def clock(home: Home) -> Iterator[Observation]:

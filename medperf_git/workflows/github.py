@@ -12,11 +12,12 @@ Example:
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from medperf_git.atomic import write_bytes
 from medperf_git.errors import InputError
@@ -26,6 +27,9 @@ WRITTEN: Final = {
     "audit.yml": ".github/workflows/audit.yml",
     "CODEOWNERS": ".github/CODEOWNERS",
     "ruleset.json": ".github/ruleset.json",
+    "pull_request_template.md": ".github/pull_request_template.md",
+    "problem.yml": ".github/ISSUE_TEMPLATE/problem.yml",
+    "config.yml": ".github/ISSUE_TEMPLATE/config.yml",
 }
 """Each template, and where it is written to."""
 
@@ -79,6 +83,13 @@ class Guard:
                 text = text.replace(mark, value)
             written[path] = text.encode()
         return written
+
+
+def ruleset() -> dict[str, Any]:
+    """The ruleset that guards main, as GitHub's interface takes it."""
+    text = (files("medperf_git") / "templates" / "github" / "ruleset.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def address(repository: str) -> str:

@@ -21,7 +21,7 @@ from medperf_git.canonical.digest import sha256_hex
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
 from medperf_git.errors import GitError, InputError, JudgedInvalidError
-from medperf_git.forge.base import Request
+from medperf_git.forge.base import Draft, Request
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import encode
 from medperf_git.records.namespace import namespace
@@ -32,6 +32,7 @@ from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree, OverlayTree, read
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import identity_from_environment
+from medperf_git.workflows.request_text import request_body
 from medperf_git.workflows.session import Session
 
 MAX_SLUG = 64
@@ -248,29 +249,58 @@ def send(session: Session, proposal: Proposal) -> Request:
     base = session.main
     tree = write_files(session.mirror, session.mirror.commit(base).tree, proposal.files)
     commit = session.mirror.write_commit(tree, [base], proposal.title, identity_from_environment())
-    request = _open(session, proposal, commit)
+    request = _open(session, proposal, draft_of(session, proposal, commit, report))
     discard(session, proposal)
     return request
 
 
-def _open(session: Session, proposal: Proposal, commit: str) -> Request:
+def draft_of(session: Session, proposal: Proposal, commit: str, report: Report) -> Draft:
+    """The request that a proposal becomes."""
+    head = Snapshot(OverlayTree(session.snapshot().tree, proposal.files))
+    records = [(status.place, head.load(status.place).record) for status in report.records]
+    request_id = f"{session.participant}/{proposal.slug}"
+    kinds = tuple(dict.fromkeys(place.record_kind for place, _ in records))
+    body = request_body(request_id, records, report)
+    return Draft(request_id, commit, proposal.title, body, kinds)
+
+
+def _open(session: Session, proposal: Proposal, draft: Draft) -> Request:
     """Opens the request; the one that is open already where it brings the same files."""
-    name = f"{session.participant}/{proposal.slug}"
     try:
-        return session.forge.open(name, commit)
+        return session.forge.open(draft)
     except InputError as error:
         if error.code != "request-exists":
             raise
         session.refresh()
-        request = session.forge.request(name)
+        request = session.forge.request(draft.id)
         tree = GitTree(session.mirror, session.mirror.commit(request.head).tree)
         if all(read(tree, path) == payload for path, payload in proposal.files.items()):
             # A client that died between sending and noting it: it is sent.
             return request
+        if _adds(session, tree) == {place.path for place in proposal.places}:
+            return _sent_anew(session, proposal, draft, request)
         if any(read(tree, place.path) is not None for place in proposal.places):
             raise
         # Another request that merely has the same name.
-        return session.forge.open(f"{session.participant}/{_apart(proposal).slug}", commit)
+        other = f"{session.participant}/{_apart(proposal).slug}"
+        return session.forge.open(replace(draft, id=other))
+
+
+def _adds(session: Session, tree: GitTree) -> set[str]:
+    """The records that a request adds, by path."""
+    report = check(session.snapshot(), Snapshot(tree))
+    return {status.place.path for status in report.records}
+
+
+def _sent_anew(session: Session, proposal: Proposal, draft: Draft, request: Request) -> Request:
+    """The same records with other contents: the same request, without what was signed before."""
+    commit = session.mirror.write_commit(
+        session.mirror.commit(draft.commit).tree,
+        [request.head, session.main],
+        f"Send anew: {proposal.title}",
+        identity_from_environment(),
+    )
+    return session.forge.update(request, commit)
 
 
 def clear_scratch(path: Path) -> None:

@@ -7,7 +7,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from medperf_git.checks.check import check
 from medperf_git.errors import InputError, MpgitError, RegistryError, TrustError
 from medperf_git.forge.base import Request
-from medperf_git.forge.plain import PlainForge
+from medperf_git.forge.hosts import Kind, recognise
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.records.codec import replace
 from medperf_git.records.kinds import KINDS
@@ -32,6 +32,7 @@ from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import Repository, identity_from_environment
 from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
 from medperf_git.workflows.github import Guard
+from medperf_git.workflows.hosts import forge_of
 from medperf_git.workflows.propose import (
     Proposal,
     clear_scratch,
@@ -44,6 +45,8 @@ from medperf_git.workflows.propose import (
     waiting,
 )
 from medperf_git.workflows.session import Session, create_mirror, refused
+
+Tell = Callable[[str], None]
 
 README = """# A registry of medical AI benchmarks
 
@@ -73,6 +76,8 @@ def found(
     signer: Signer,
     key_name: str,
     guard: Guard | None = None,
+    kind: Kind | None = None,
+    tell: Tell = lambda _line: None,
 ) -> Founded:
     """Makes a registry on an empty host: control plane first, then the genesis.
 
@@ -85,6 +90,8 @@ def found(
         signer: the administrator's key.
         key_name: that key's name.
         guard: also what guards it on GitHub, before the genesis and with it pinned.
+        kind: what the host speaks; None to find out.
+        tell: called where the host lets us wait.
 
     Raises:
         RegistryError: there is a registry at the address already, or one of the guard's files.
@@ -93,7 +100,15 @@ def found(
     files, identity = _genesis_files(root, person, signer)
     mirror = create_mirror(home, entry_name)
     try:
-        forge = PlainForge(mirror, url)
+        entry = RegistryEntry(
+            name=entry_name,
+            url=url,
+            genesis=identity,
+            participant=person.id,
+            key=key_name,
+            host=recognise(url, kind).kind,
+        )
+        forge = forge_of(home, entry, mirror, tell)
         forge.fetch()
         main = forge.main()
         if main is not None and snapshot_at(mirror, main).exists:
@@ -114,9 +129,6 @@ def found(
             tree, [base], f"Found the registry {root['name']}", identity_from_environment()
         )
         forge.create_main(commit, main)
-        entry = RegistryEntry(
-            name=entry_name, url=url, genesis=identity, participant=person.id, key=key_name
-        )
         home.save_registry(entry)
     except MpgitError:
         clear_scratch(home.mirror(entry_name))
@@ -179,7 +191,14 @@ def first_key(name: str, signer: Signer) -> Key:
     return Key(name=name, public_key=signer.public.text)
 
 
-def join(home: Home, name: str, url: str, genesis: str | None, progress: Progress) -> AuditReport:
+def join(
+    home: Home,
+    name: str,
+    url: str,
+    genesis: str | None,
+    progress: Progress,
+    kind: Kind | None = None,
+) -> AuditReport:
     """Adds a registry: fetches and audits all of its history.
 
     Args:
@@ -189,6 +208,7 @@ def join(home: Home, name: str, url: str, genesis: str | None, progress: Progres
         genesis: its published fingerprint; None trusts the one that is there (the caller
             has asked).
         progress: called after each audited transition.
+        kind: what the host speaks; None to find out.
 
     Returns:
         The audit; where it was refused, nothing was added.
@@ -199,7 +219,10 @@ def join(home: Home, name: str, url: str, genesis: str | None, progress: Progres
     """
     mirror = create_mirror(home, name)
     try:
-        forge = PlainForge(mirror, url)
+        entry = RegistryEntry(
+            name=name, url=url, genesis=genesis or "0" * 64, host=recognise(url, kind).kind
+        )
+        forge = forge_of(home, entry, mirror, lambda _line: None)
         forge.fetch()
         main = forge.main()
         if main is None:
@@ -207,7 +230,8 @@ def join(home: Home, name: str, url: str, genesis: str | None, progress: Progres
                 "not a registry: the repository is empty", code="no-registry", place=url
             )
         identity = genesis or snapshot_at(mirror, main).identity
-        session = Session(home, RegistryEntry(name=name, url=url, genesis=identity), mirror, forge)
+        entry = entry.model_copy(update={"genesis": identity})
+        session = Session(home, entry, mirror, forge)
         report = session.accept(progress)
         if not report.accepted:
             raise refused(report)

@@ -16,8 +16,7 @@ from typing import Any, Final
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
 from medperf_git.errors import AwaitingError, InputError, RaceError, RegistryError
-from medperf_git.forge.base import Request, State
-from medperf_git.forge.plain import TRAILER
+from medperf_git.forge.base import TRAILER, Request, State
 from medperf_git.records.base import Record
 from medperf_git.store.change import merge_trees, write_files
 from medperf_git.store.paths import Place
@@ -27,7 +26,7 @@ from medperf_git.trust.authority import demand
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import identity_from_environment
 from medperf_git.workflows.propose import refusal
-from medperf_git.workflows.session import Session
+from medperf_git.workflows.session import Session, refused
 
 MAX_TRIES: Final = 5
 
@@ -194,10 +193,16 @@ def _signatures(session: Session, judged: Judged, signer: Signer) -> dict[str, b
     )
 
 
-def merge(session: Session, request_id: str) -> str:
+def merge(session: Session, request_id: str, *, seen: Judged | None = None) -> str:
     """Merges a complete request; returns main's new commit.
 
+    Args:
+        session: the registry.
+        request_id: which.
+        seen: what it must still bring; else what it brings when it is first looked at.
+
     Raises:
+        InputError: it was changed meanwhile.
         JudgedInvalidError: a rule refuses the merged tree.
         AwaitingError: approvals are missing.
         RegistryError: it conflicts with main.
@@ -208,6 +213,8 @@ def merge(session: Session, request_id: str) -> str:
         request = open_request(session, request_id)
         judged = judge_request(session, request)
         _refuse_unready(judged)
+        _refuse_unseen(session, judged, seen)
+        seen = judged
         commit = session.mirror.write_commit(
             judged.tree,
             [judged.main, request.head],
@@ -215,12 +222,34 @@ def merge(session: Session, request_id: str) -> str:
             identity_from_environment(),
         )
         try:
-            session.forge.merge(request, judged.main, commit)
+            merged = session.forge.merge(request, judged.main, commit)
         except RaceError:
             continue
-        session.accept()
-        return commit
+        report = session.accept()
+        if not report.accepted:
+            raise refused(report)
+        return merged
     raise _busy(request_id)
+
+
+def _refuse_unseen(session: Session, judged: Judged, seen: Judged | None) -> None:
+    """Raises where a request no longer brings what it brought when this began."""
+    if seen is not None and _brings(session, judged) != _brings(session, seen):
+        raise InputError(
+            f"the request {judged.request.id} was changed meanwhile; nothing was merged",
+            code="request-changed",
+            place=judged.request.id,
+            advice=f"look again: mpgit request view {judged.request.id}",
+        )
+
+
+def _brings(session: Session, judged: Judged) -> set[tuple[str, str | None]]:
+    """Every file that merging would change, and what it would hold then."""
+    if judged.conflict is not None:
+        return set()
+    main_tree = session.mirror.commit(judged.main).tree
+    pair = GitTree(session.mirror, main_tree), GitTree(session.mirror, judged.tree)
+    return {(c.path, c.new.oid if c.new else None) for c in difference(*pair)}
 
 
 def _refuse_unready(judged: Judged) -> None:
@@ -273,7 +302,7 @@ def close(session: Session, request_id: str, verb: str, reason: str) -> Request:
             continue
         session.refresh()
         state: State = "withdrawn" if verb == "Withdraw" else "rejected"
-        return Request(request.id, commit, state, request.title, line)
+        return replace(request, head=commit, state=state, reason=line)
     raise _busy(request_id)
 
 

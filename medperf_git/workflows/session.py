@@ -11,15 +11,14 @@ Example:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from medperf_git.atomic import lock
 from medperf_git.errors import InputError, RegistryError, TrustError
-from medperf_git.forge.base import Forge
-from medperf_git.forge.plain import MIRROR, PlainForge
+from medperf_git.forge.base import MIRROR, Forge
 from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.site_rules import SiteRules, load_site_rules
@@ -28,6 +27,7 @@ from medperf_git.trust import keyring
 from medperf_git.trust.keyring import AskPassphrase, Signer, signer
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import AuditReport, Progress, audit, snapshot_at
+from medperf_git.workflows.hosts import forge_of
 
 CHECKED = "refs/mpgit/checked"
 """The last commit of main that this client has audited."""
@@ -44,8 +44,15 @@ class Session:
 
     @classmethod
     @contextmanager
-    def open(cls, home: Home, name: str | None) -> Iterator[Session]:
+    def open(
+        cls, home: Home, name: str | None, tell: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[Session]:
         """The session of a registry that was added before.
+
+        Args:
+            home: this client's files.
+            name: the registry's; None for the default one.
+            tell: called where its host lets us wait.
 
         Raises:
             InputError: no such registry.
@@ -60,7 +67,7 @@ class Session:
                 advice=f"mpgit registry add {entry.name} {entry.url} --genesis {entry.genesis}",
             )
         with Repository.open(path) as mirror:
-            yield cls(home, entry, mirror, PlainForge(mirror, entry.url))
+            yield cls(home, entry, mirror, forge_of(home, entry, mirror, tell))
 
     # --- who ---------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import GitError, InputError, RaceError
-from medperf_git.forge.plain import MAIN, TRAILER, PlainForge, branch
+from medperf_git.forge.base import MAIN, TRAILER, Draft, branch
+from medperf_git.forge.plain import PlainForge
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
@@ -83,7 +84,7 @@ def test_main_is_founded_once(host: Host) -> None:
 
 def test_the_life_of_a_request(host: Host) -> None:
     main = host.found()
-    opened = host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
+    opened = host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
     assert (opened.participant, opened.state, opened.title) == ("ky", "open", "Add x")
     approved = host.forge.update(opened, host.commit("Approve", opened.head, s=b"1"))
     # Its title stays that of its first commit.
@@ -103,17 +104,17 @@ def test_the_life_of_a_request(host: Host) -> None:
 
 def test_a_name_is_open_once(host: Host) -> None:
     main = host.found()
-    host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
+    host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
     before = host.refs()
     with pytest.raises(InputError, match="ky/x-1 is open already") as caught:
-        host.forge.open("ky/x-1", host.commit("Add y", main, y=b"1"))
+        host.forge.open(Draft("ky/x-1", host.commit("Add y", main, y=b"1"), ""))
     assert caught.value.code == "request-exists"
     assert host.refs() == before
 
 
 def test_who_is_second_is_told(host: Host) -> None:
     main = host.found()
-    opened = host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
+    opened = host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
     host.forge.update(opened, host.commit("Approve", opened.head, s=b"1"))
     before = host.refs()
     with pytest.raises(RaceError):
@@ -128,8 +129,8 @@ def test_who_is_second_is_told(host: Host) -> None:
 
 def test_a_merge_moves_main_and_the_branch_or_neither(host: Host) -> None:
     main = host.found()
-    one = host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
-    two = host.forge.open("ms/y-1", host.commit("Add y", main, y=b"1"))
+    one = host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
+    two = host.forge.open(Draft("ms/y-1", host.commit("Add y", main, y=b"1"), ""))
     merged = host.commit("Merge", main, one.head, x=b"1")
     host.forge.merge(one, main, merged)
     before = host.refs()
@@ -143,7 +144,7 @@ def test_a_merge_moves_main_and_the_branch_or_neither(host: Host) -> None:
 @pytest.mark.parametrize(("verb", "state"), [("Reject", "rejected"), ("Withdraw", "withdrawn")])
 def test_what_was_closed_stays_readable(host: Host, verb: str, state: str) -> None:
     main = host.found()
-    opened = host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
+    opened = host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
     host.forge.close(opened, host.commit(f"{verb}: not like this: no", opened.head))
     host.forge.fetch()
     closed = host.forge.request("ky/x-1")
@@ -151,7 +152,7 @@ def test_what_was_closed_stays_readable(host: Host, verb: str, state: str) -> No
     assert host.mirror.commit(closed.head).parents == (opened.head,)
     assert host.forge.requests() == []
     # The name is free again, and the open one is meant then.
-    again = host.forge.open("ky/x-1", host.commit("Add x", main, x=b"2"))
+    again = host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"2"), ""))
     assert host.forge.request("ky/x-1") == again
 
 
@@ -168,6 +169,6 @@ def test_a_host_that_is_gone(host: Host) -> None:
         host.forge.fetch()
     assert fetching.value.code == "unreachable"
     with pytest.raises(GitError) as sending:
-        host.forge.open("ky/x-1", host.commit("Add x", main, x=b"1"))
+        host.forge.open(Draft("ky/x-1", host.commit("Add x", main, x=b"1"), ""))
     assert sending.value.code == "unreachable"
     assert host.forge.main() == main

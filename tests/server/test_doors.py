@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import GitError, RaceError
-from medperf_git.forge.plain import TRAILER, PlainForge
+from medperf_git.forge.base import TRAILER, Draft
+from medperf_git.forge.plain import PlainForge
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import audit, snapshot_at
@@ -71,7 +72,7 @@ def register(client: Client, person: str, registry: Simulator) -> None:
     first = registry.sign(record, by=[person])
     both = registry.sign(record, by=[person, "ada"])
     main = client.main()
-    request = client.forge.open(f"{person}/register", client.commit(main, first))
+    request = client.forge.open(Draft(f"{person}/register", client.commit(main, first), ""))
     approved = client.commit(request.head, both)
     request = client.forge.update(request, approved)
 

@@ -131,15 +131,32 @@ def test_a_closed_request_can_be_opened_anew(asked: Site, verb: str, who: str) -
     assert view["state"] in ("merged", state)
 
 
-def test_one_name_is_open_once(asked: Site) -> None:
+def test_sent_again_with_other_contents_it_is_the_same_request(asked: Site) -> None:
     site = asked
     words = ("withdraw", "dataset/ky/two", "--yes")
     site.do("ky", *words, "--reason", "One.")
     before = site.refs()
-    done = site.do("ky", *words, "--reason", "Another.", expect=2)
-    assert "the request ky/withdraw-dataset-ky-two-1 is open already" in done.err
-    assert "mpgit request withdraw ky/withdraw-dataset-ky-two-1" in done.err
-    assert site.refs() == before
+    done = site.do("ky", *words, "--reason", "Another.")
+    assert "ky/withdraw-dataset-ky-two-1" in done.out
+    after = site.refs()
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"refs/heads/requests/ky/withdraw-dataset-ky-two-1"}
+    view = site.do("ana", "request", "view", "ky/withdraw-dataset-ky-two-1", "--json").json
+    assert [each["record"]["reason"] for each in view["added"]] == ["Another."]
+    assert view["title"] == "Withdraw dataset ky/two revision 1"
+    assert view["verdict"] == "complete"
+
+
+def test_what_was_signed_before_is_not_carried_over(asked: Site) -> None:
+    """An approval is of bytes: other bytes need it anew."""
+    site = asked
+    words = ("withdraw", "model/oak/good", "--yes")
+    first = site.do("oak", *words, "--reason", "One.", "--json").json
+    request = first["request"]
+    site.do("oak", *words, "--reason", "Another.")
+    changes = site.do("ana", "request", "view", request, "--json").json["changes"]
+    assert len([path for path in changes if path.endswith(".sig")]) == 1
 
 
 def test_long_names_stay_apart(site: Site) -> None:

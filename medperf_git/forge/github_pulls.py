@@ -1,0 +1,223 @@
+"""Pull requests of one repository on GitHub, as they stand there: reading alone.
+
+Main comes with `git fetch`, and of the pull requests only those that are asked for. Changes nothing
+at the host (``github`` does).
+
+Paths and fields are those of https://docs.github.com/en/rest, version 2022-11-28.
+
+Example::
+
+    pulls = GitHubPulls(mirror, url, recognise(url), find_token)
+    [request.id for request in pulls.requests()]
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
+
+from medperf_git.errors import HostError, InputError
+from medperf_git.forge.base import MAIN, MIRROR, Request, State, branch, no_request
+from medperf_git.forge.hosts import Host
+from medperf_git.forge.http_api import HttpApi
+from medperf_git.forge.secret import Secret
+from medperf_git.vcs import Repository
+
+_VERSION: Final = "2022-11-28"
+PULLS: Final = MIRROR + "pull/"
+"""Where the mirror keeps the heads of pull requests, by number."""
+HEADS: Final = "refs/heads/"
+PAGE: Final = 100
+REJECTED: Final = "rejected"
+"""The label of a request that somebody else closed."""
+_LOOK_BACK: Final = 1000
+"""How many closed pull requests are looked through for one."""
+
+Tell = Callable[[str], None]
+
+
+class GitHubPulls:
+    """The pull requests of one repository."""
+
+    def __init__(
+        self,
+        mirror: Repository,
+        url: str,
+        host: Host,
+        token: Callable[[], Secret | None],
+        tell: Tell = lambda _line: None,
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            mirror: the local mirror.
+            url: the repository's address for git.
+            host: the host, and the repository's name there.
+            token: who we are, asked for when it is first needed.
+            tell: called where something takes long.
+        """
+        self._mirror = mirror
+        self._url = url
+        self._host = host
+        self._find = token
+        self._tell = tell
+
+    # --- who and where -----------------------------------------------------------------------
+
+    @cached_property
+    def _token(self) -> Secret | None:
+        token = self._find()
+        if token is not None:
+            pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
+            self._mirror.authorise(f"{self._host.web}/", f"Authorization: Basic {pair}")
+        return token
+
+    @cached_property
+    def api(self) -> HttpApi:
+        """The host's interface."""
+        api = HttpApi(self._host.api, self._token, tell=self._tell)
+        api.header("X-GitHub-Api-Version", _VERSION)
+        return api
+
+    @property
+    def path(self) -> str:
+        """The repository's path in the interface."""
+        return f"/repos/{self._host.project}"
+
+    @cached_property
+    def repository(self) -> Mapping[str, Any]:
+        """What the host says of the repository.
+
+        Raises:
+            HostError: it is not there, or not for us.
+        """
+        found: Mapping[str, Any] = self.api.get(self.path)
+        return found
+
+    @cached_property
+    def _me(self) -> str:
+        """Our name at the host.
+
+        Raises:
+            InputError: `login`: nobody is logged in.
+        """
+        if self._token is None:
+            raise InputError(
+                f"{self._host.name} must know who asks",
+                code="login",
+                place=self._url,
+                advice=f"mpgit login {self._host.name}",
+            )
+        return str(self.api.get("/user")["login"])
+
+    def _may_write(self) -> bool:
+        return bool((self.repository.get("permissions") or {}).get("push"))
+
+    def _address(self, project: str) -> str:
+        """Where git finds another repository of the host, by the same way as ours."""
+        before, _, after = self._url.rpartition(self._host.project)
+        return before + project + after
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        """Brings main to the mirror; requests come when they are asked for.
+
+        Raises:
+            GitError: out of reach.
+        """
+        self._token  # noqa: B018 (git needs it too)
+        self._mirror.fetch(self._url, [f"+{MAIN}:{MIRROR}main"])
+
+    def main(self) -> str | None:
+        """Main's newest commit on the host, or None in an empty repository."""
+        return self._mirror.find(MIRROR + "main")
+
+    def requests(self, *, ended: bool = False) -> list[Request]:
+        """Every open request; with `ended` the merged and closed ones too.
+
+        Raises:
+            HostError: the host does not answer.
+        """
+        pulls = list(self._pulls("all" if ended else "open"))
+        here = self._brought(pulls)
+        found, taken = [], set()
+        for pull in pulls:
+            request = self._request(pull, here)
+            # Anybody can open a pull request from a branch of any name: the first has it.
+            if request.state == "open" and request.id in taken:
+                request = replace(request, id=f"#{request.number}")
+            taken.add(request.id)
+            found.append(request)
+        return found
+
+    def request(self, request_id: str) -> Request:
+        """One request by id, or by the host's number (`12` or `#12`).
+
+        Raises:
+            InputError: there is none.
+        """
+        digits = request_id.removeprefix("#")
+        if digits.isascii() and digits.isdigit():
+            try:
+                pull = self.api.get(f"{self.path}/pulls/{digits}")
+            except HostError as error:
+                raise no_request(request_id) if error.code == "not-found" else error from error
+            return self._request(pull, self._brought([pull]))
+        name = branch(request_id).removeprefix(HEADS)
+        pulls = [pull for pull in self._pulls("open") if pull["head"]["ref"] == name]
+        pull = pulls[0] if pulls else self._ended(name)
+        if pull is None:
+            raise no_request(request_id)
+        return self._request(pull, self._brought([pull]))
+
+    def _pulls(self, state: str) -> Iterable[Any]:
+        query: dict[str, str | int] = {"state": state, "base": "main", "per_page": PAGE}
+        if state == "open":
+            return self.api.pages(f"{self.path}/pulls", **query, sort="created", direction="asc")
+        return self.api.pages(f"{self.path}/pulls", **query, sort="updated", direction="desc")
+
+    def _ended(self, name: str) -> Any:
+        for seen, pull in enumerate(self._pulls("closed")):
+            if pull["head"]["ref"] == name:
+                return pull
+            if seen >= _LOOK_BACK:
+                break
+        return None
+
+    def _brought(self, pulls: Iterable[Any]) -> dict[int, str]:
+        """The head of each pull request that is open, brought to the mirror, by number."""
+        wanted = {
+            int(pull["number"]): str(pull["head"]["sha"])
+            for pull in pulls
+            if pull["state"] == "open"
+        }
+        missing = [n for n, head in wanted.items() if self._mirror.find(f"{PULLS}{n}") != head]
+        if missing:
+            self._mirror.fetch(self._url, [f"+refs/pull/{n}/head:{PULLS}{n}" for n in missing])
+        return {n: self._mirror.find(f"{PULLS}{n}") or head for n, head in wanted.items()}
+
+    def _request(self, pull: Mapping[str, Any], here: Mapping[int, str]) -> Request:
+        number, ref = int(pull["number"]), str(pull["head"]["ref"])
+        request_id = f"#{number}"
+        with suppress(InputError):
+            named = ref.removeprefix("requests/")
+            request_id = named if branch(named) == HEADS + ref else request_id
+        labels = {str(label["name"]) for label in pull.get("labels") or ()}
+        state: State = "open"
+        if pull.get("merged_at"):
+            state = "merged"
+        elif pull["state"] == "closed":
+            state = "rejected" if REJECTED in labels else "withdrawn"
+        head = here.get(number, str(pull["head"]["sha"]))
+        url = str(pull.get("html_url", ""))
+        return Request(request_id, head, state, line_of(pull["title"]), "", url, number)
+
+
+def line_of(text: object) -> str:
+    """What a host says, as one short line."""
+    return " ".join(str(text).split())[:200]
