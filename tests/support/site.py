@@ -461,13 +461,7 @@ def build_site(folder: Path, others: Iterable[str] = (*MISBEHAVIOURS, *OTHERS)) 
         others: names of oak's further models; `busy-…` ones only work, for six seconds.
     """
     site = Site(folder)
-    folder.mkdir(parents=True)
-    for name, text in (("prep", _PREP), ("metrics", _METRICS), ("model", _MODEL)):
-        source = site.parts / name / "main.py"
-        source.parent.mkdir(parents=True)
-        source.write_text(textwrap.dedent(text).lstrip())
-    write_table(site.parts / "demo", DEMO_CASES)
-    write_table(site.raw, CASES)
+    write_parts(site)
     _found(site)
     _register(site)
     _make_benchmark(site)
@@ -485,6 +479,17 @@ def build_site(folder: Path, others: Iterable[str] = (*MISBEHAVIOURS, *OTHERS)) 
     git(site.host, "repack", "-adq")
     (folder / "genesis").write_text(site.genesis)
     return site
+
+
+def write_parts(site: Site) -> None:
+    """Sources, demo data and raw data, in a folder that is not there yet."""
+    site.folder.mkdir(parents=True)
+    for name, text in (("prep", _PREP), ("metrics", _METRICS), ("model", _MODEL)):
+        source = site.parts / name / "main.py"
+        source.parent.mkdir(parents=True)
+        source.write_text(textwrap.dedent(text).lstrip())
+    write_table(site.parts / "demo", DEMO_CASES)
+    write_table(site.raw, CASES)
 
 
 def _found(site: Site) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from medperf_git.errors import InputError, JudgedInvalidError
-from medperf_git.forge.plain import MIRROR
+from medperf_git.forge.base import MIRROR
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.trust.keyring import signer

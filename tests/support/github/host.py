@@ -36,6 +36,8 @@ from tests.support.github.world import World
 HANDLERS: Final = (checks, merging, pulls, repositories)
 """Importing them registers their routes."""
 README: Final[Mapping[str, str]] = {"README.md": "# A repository\n"}
+ACTIONS_ID: Final = 15368
+"""The number of GitHub Actions as an app, which rulesets name."""
 DEFAULT: Final = {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}}
 
 
@@ -155,6 +157,7 @@ class GitHubHost:
     def check_run(self, repo: Repo, sha: str, name: str, conclusion: str | None = "success") -> Run:
         """GitHub Actions report on a commit; still running where there is no conclusion."""
         app = self.user("github-actions", app=True)
+        app.id = ACTIONS_ID
         status = "completed" if conclusion else "in_progress"
         with self.lock:
             repo.runs.append(Run(name, sha, app.login, app.id, status, conclusion))
