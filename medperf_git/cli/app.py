@@ -132,8 +132,9 @@ class Common:
             )
             return request
         self.show(
-            {"request": request.id, "state": "open", "verdict": judged.state},
-            f"opened the request {request.id}",
+            {"request": request.id, "state": "open", "verdict": judged.state}
+            | ({"url": request.url} if request.url else {}),
+            "\n".join(filter(None, (f"opened the request {request.id}", request.url))),
         )
         say_next(judged)
         return request

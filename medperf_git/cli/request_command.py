@@ -87,7 +87,8 @@ def view(*, request: str, common: app.Common) -> int:
         ]
 
         def readable() -> str:
-            parts = [f"{judged.request.id}: {app.printable(judged.request.title)}", ""]
+            parts = [f"{judged.request.id}: {app.printable(judged.request.title)}"]
+            parts += [app.printable(judged.request.url), ""] if judged.request.url else [""]
             for entry in data["added"]:
                 parts += [f"── {entry['path']}", app.block(entry["record"], "   "), ""]
             return "\n".join([*parts, _verdict(judged)])

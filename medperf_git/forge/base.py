@@ -11,7 +11,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from medperf_git.errors import InputError
+from medperf_git.errors import GitError, InputError
+from medperf_git.vcs import Repository
 
 MAIN: Final = "refs/heads/main"
 OPEN: Final = "refs/heads/requests/"
@@ -89,6 +90,19 @@ def branch(request_id: str) -> str:
             advice="`mpgit request ls` lists them, as participant/slug",
         )
     return OPEN + request_id
+
+
+def fetch_main(mirror: Repository, url: str) -> None:
+    """Brings main alone to the mirror; a repository that is empty yet has none.
+
+    Raises:
+        GitError: out of reach.
+    """
+    try:
+        mirror.fetch(url, [f"+{MAIN}:{MIRROR}main"])
+    except GitError:
+        if mirror.remote_ref(url, MAIN) is not None:
+            raise
 
 
 def no_request(request_id: str) -> InputError:

@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from medperf_git.errors import AwaitingError, GitError, HostError, InputError, RaceError
 from medperf_git.forge.base import MAIN, MIRROR, OPEN, Draft, Request, branch, request_exists
-from medperf_git.forge.github_pulls import HEADS, PAGE, PULLS, REJECTED, GitHubPulls, line_of
+from medperf_git.forge.github_pulls import HEADS, PAGE, PULLS, REJECTED, GitHubPulls
+from medperf_git.forge.login_host import one_line
 from medperf_git.vcs import identity_from_environment
 
 _FORK_SECONDS: Final = 120.0
@@ -98,7 +99,7 @@ class GitHubForge(GitHubPulls):
         made = self.api.send("POST", f"{self.path}/forks", {"default_branch_only": True})
         project = str(made["full_name"])
         if project.partition("/")[0].lower() != me.lower() or project.count("/") != 1:
-            raise HostError(f"a fork for another: {line_of(project)}", place=self._url)
+            raise HostError(f"a fork for another: {one_line(project)}", place=self._url)
         address = self._address(project)
         until = time.monotonic() + _FORK_SECONDS
         self._tell(f"waiting for the fork {project}")
@@ -252,7 +253,7 @@ class GitHubForge(GitHubPulls):
             if run.get("conclusion") in ("failure", "cancelled", "timed_out", "action_required")
         ]
         if failed or time.monotonic() > until:
-            names = ", ".join(sorted(set(map(line_of, failed))))
+            names = ", ".join(sorted(set(map(one_line, failed))))
             raise AwaitingError(
                 f"the host's check is red: {names}" if failed else "the host's check did not come",
                 code="check-failed" if failed else "check-missing",

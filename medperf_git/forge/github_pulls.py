@@ -21,9 +21,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from medperf_git.errors import HostError, InputError
-from medperf_git.forge.base import MAIN, MIRROR, Request, State, branch, no_request
+from medperf_git.forge.base import MIRROR, Request, State, branch, fetch_main, no_request
 from medperf_git.forge.hosts import Host
 from medperf_git.forge.http_api import HttpApi
+from medperf_git.forge.login_host import one_line, refuse_open_line
 from medperf_git.forge.secret import Secret
 from medperf_git.vcs import Repository
 
@@ -72,6 +73,7 @@ class GitHubPulls:
     def _token(self) -> Secret | None:
         token = self._find()
         if token is not None:
+            refuse_open_line(self._host.web)
             pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
             self._mirror.authorise(f"{self._host.web}/", f"Authorization: Basic {pair}")
         return token
@@ -131,7 +133,7 @@ class GitHubPulls:
             GitError: out of reach.
         """
         self._token  # noqa: B018 (git needs it too)
-        self._mirror.fetch(self._url, [f"+{MAIN}:{MIRROR}main"])
+        fetch_main(self._mirror, self._url)
 
     def main(self) -> str | None:
         """Main's newest commit on the host, or None in an empty repository."""
@@ -143,7 +145,9 @@ class GitHubPulls:
         Raises:
             HostError: the host does not answer.
         """
-        pulls = list(self._pulls("all" if ended else "open"))
+        pulls = sorted(
+            self._pulls("all" if ended else "open"), key=lambda pull: int(pull["number"])
+        )
         here = self._brought(pulls)
         found, taken = [], set()
         for pull in pulls:
@@ -151,7 +155,8 @@ class GitHubPulls:
             # Anybody can open a pull request from a branch of any name: the first has it.
             if request.state == "open" and request.id in taken:
                 request = replace(request, id=f"#{request.number}")
-            taken.add(request.id)
+            if request.state == "open":
+                taken.add(request.id)
             found.append(request)
         return found
 
@@ -215,9 +220,4 @@ class GitHubPulls:
             state = "rejected" if REJECTED in labels else "withdrawn"
         head = here.get(number, str(pull["head"]["sha"]))
         url = str(pull.get("html_url", ""))
-        return Request(request_id, head, state, line_of(pull["title"]), "", url, number)
-
-
-def line_of(text: object) -> str:
-    """What a host says, as one short line."""
-    return " ".join(str(text).split())[:200]
+        return Request(request_id, head, state, one_line(str(pull["title"])), "", url, number)

@@ -13,7 +13,6 @@ Example::
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -21,7 +20,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from medperf_git.errors import HostError, InputError
+from medperf_git.errors import HostError
+from medperf_git.forge.login_host import one_line, refuse_open_line
 from medperf_git.forge.secret import Secret
 from medperf_git.version import __version__
 
@@ -32,8 +32,6 @@ _PAUSE_SECONDS: Final = 0.5
 _MOST_WAIT_SECONDS: Final = 120.0
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _MOST_REDIRECTS: Final = 3
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _BUSY: Final = frozenset({500, 502, 503, 504})
 _LIMITED: Final = frozenset({403, 429})
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
@@ -74,15 +72,9 @@ class HttpApi:
         self._tell = tell
         self._most_wait = most_wait
         self._tries = tries
-        parts = urlsplit(base)
-        self.host = parts.netloc
-        if token is not None and parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise InputError(
-                f"{base} is not encrypted: no token is sent there",
-                code="not-encrypted",
-                place=base,
-                advice="use its https:// address",
-            )
+        self.host = urlsplit(base).netloc
+        if token is not None:
+            refuse_open_line(base)
         self._session = requests.Session()
         # Without it, `requests` looks for a password in ~/.netrc.
         self._session.auth = _sign(token, scheme)
@@ -216,7 +208,7 @@ class HttpApi:
         url = requests.compat.urljoin(origin, target)
         if urlsplit(url)[:2] != urlsplit(self._base)[:2]:
             raise HostError(
-                f"it leads away to {_clean(urlsplit(url).netloc)}, where no token is sent",
+                f"it leads away to {one_line(urlsplit(url).netloc)}, where no token is sent",
                 code="led-away",
                 place=self._base,
                 advice="add the registry anew at the address where it is now",
@@ -289,7 +281,7 @@ class HttpApi:
             f"{self.host} refuses: {said or answer.reason} (HTTP {status})",
             status=status,
             code=code,
-            place=_clean(urlsplit(answer.url).path),
+            place=one_line(urlsplit(answer.url).path),
             advice=advice,
         )
 
@@ -329,8 +321,4 @@ def _said(answer: requests.Response) -> str:
         str(each.get("message", each)) if isinstance(each, dict) else str(each)
         for each in (errors if isinstance(errors, list) else ())
     ]
-    return _clean("; ".join(part for part in parts if part))
-
-
-def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text)[:300]
+    return one_line("; ".join(part for part in parts if part))

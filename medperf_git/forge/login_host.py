@@ -14,6 +14,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from medperf_git.errors import InputError
 
@@ -26,6 +27,7 @@ ADDRESS: Final = re.compile(
     rf"(?:(?P<scheme>https?)://)?"
     rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]{{2,45}}\])(?::(?P<port>[0-9]{{1,5}}))?/?"
 )
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _MOST_PORT: Final = 65535
 
 
@@ -109,4 +111,26 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-# --- the GitHub CLI ------------------------------------------------------------------------
+def refuse_open_line(address: str) -> None:
+    """Raises where a token would be shown to the network: plain HTTP to another machine.
+
+    Raises:
+        InputError: `not-encrypted`.
+
+    Example:
+        >>> refuse_open_line("https://gitlab.com")
+        >>> refuse_open_line("http://127.0.0.1:8080")
+    """
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise InputError(
+            f"{address} is not encrypted: no token is sent there",
+            code="not-encrypted",
+            place=address,
+            advice="use its https:// address",
+        )
+
+
+def one_line(text: str) -> str:
+    """What a host says, as one short line of plain text."""
+    return " ".join(_CONTROL.sub(" ", text).split())[:300]

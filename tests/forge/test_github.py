@@ -344,3 +344,32 @@ def test_rules_of_the_host_are_its_own_refusals(
     host.ruleset(registry, "pull_request", "non_fast_forward", "deletion")
     with pytest.raises(GitError):
         anna.forge.create_main(anna.commit("Straight to main", anna.main, x=b"1"), anna.main)
+
+
+def test_no_token_goes_over_an_open_line(tmp_path: Path) -> None:
+    url = "http://10.255.255.1/anna/registry.git"
+    mirror = Repository.create(tmp_path / "m.git")
+    forge = GitHubForge(mirror, url, recognise(url, "github"), lambda: Secret("ghp_x"))
+    with pytest.raises(InputError) as caught:
+        forge.fetch()
+    assert caught.value.code == "not-encrypted"
+
+
+def test_an_empty_repository_has_no_main(host: GitHubHost, tmp_path: Path) -> None:
+    host.repository("anna", "empty", {})
+    url = host.clone_url("anna", "empty")
+    token = Secret(host.user("anna").token)
+    mirror = Repository.create(tmp_path / "m.git")
+    forge = GitHubForge(mirror, url, recognise(url, "github"), lambda: token)
+    forge.fetch()
+    assert forge.main() is None
+    with pytest.raises(GitError):
+        GitHubForge(mirror, url + "x", recognise(url, "github"), lambda: token).fetch()
+
+
+def test_a_closed_request_takes_no_name_from_an_open_one(ky: Client) -> None:
+    first = ky.forge.open(ky.draft())
+    ky.forge.close(first, ky.commit("Withdraw: wrong", first.head))
+    ky.forge.open(ky.draft(x=b"2"))
+    found = ky.forge.requests(ended=True)
+    assert [(r.id, r.state) for r in found] == [("ky/x-1", "withdrawn"), ("ky/x-1", "open")]

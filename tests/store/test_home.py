@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from medperf_git.errors import InputError
 from medperf_git.store.home import Home, RegistryEntry, read_json, write_json
 
 
-def entry(name: str, **more: str) -> RegistryEntry:
+def entry(name: str, **more: Any) -> RegistryEntry:
     return RegistryEntry(name=name, url="/r.git", genesis="0" * 64, **more)
 
 
