@@ -20,6 +20,8 @@ MIRROR: Final = "refs/remotes/origin/"
 """Where the mirror keeps the host's branches."""
 TRAILER: Final = "Request: "
 """Begins the line of a merge's message that names the request."""
+NOT_OURS: Final = frozenset({"denied", "push-refused"})
+"""The errors of a push that another try would meet again."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 State: TypeAlias = Literal["open", "merged", "rejected", "withdrawn"]
@@ -102,6 +104,21 @@ def fetch_main(mirror: Repository, url: str) -> None:
         mirror.fetch(url, [f"+{MAIN}:{MIRROR}main"])
     except GitError:
         if mirror.remote_ref(url, MAIN) is not None:
+            raise
+
+
+def push_surely(mirror: Repository, url: str, commit: str, ref: str, old: str | None) -> None:
+    """Points a branch elsewhere at a commit; where the answer was lost, looks whether it does.
+
+    Raises:
+        RaceError: somebody else moved it.
+        GitError: `denied`, `push-refused`, or out of reach.
+    """
+    try:
+        mirror.push(url, [(commit, ref, old)])
+    except GitError as error:
+        # A race too: git itself tries again, and then meets its own first try.
+        if error.code in NOT_OURS or mirror.remote_ref(url, ref) != commit:
             raise
 
 

@@ -20,7 +20,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from medperf_git.errors import AwaitingError, GitError, HostError, InputError, RaceError
-from medperf_git.forge.base import MAIN, MIRROR, OPEN, Draft, Request, branch, request_exists
+from medperf_git.forge.base import (
+    MAIN,
+    MIRROR,
+    NOT_OURS,
+    OPEN,
+    Draft,
+    Request,
+    branch,
+    push_surely,
+    request_exists,
+)
 from medperf_git.forge.github_pulls import HEADS, PAGE, PULLS, REJECTED, GitHubPulls
 from medperf_git.forge.login_host import one_line
 from medperf_git.vcs import identity_from_environment
@@ -58,7 +68,7 @@ class GitHubForge(GitHubPulls):
         if there != draft.commit:
             # What stands there without a request was left by a client that died, or was closed.
             try:
-                self._mirror.push(address, [(draft.commit, ref, there)])
+                push_surely(self._mirror, address, draft.commit, ref, there)
             except RaceError as error:
                 raise request_exists(draft.id) from error
         pull = opened or self._created(draft, owner, name)
@@ -137,12 +147,10 @@ class GitHubForge(GitHubPulls):
         ref, project = str(pull["head"]["ref"]), _project(pull)
         if project is not None:
             try:
-                push = [(commit, HEADS + ref, request.head)]
-                self._mirror.push(self._address(project), push)
-            except RaceError:
-                raise
-            except GitError:
-                if project.partition("/")[0].lower() == self._me.lower():
+                address = self._address(project)
+                push_surely(self._mirror, address, commit, HEADS + ref, request.head)
+            except GitError as error:
+                if error.code not in NOT_OURS or project.partition("/")[0] == self._me:
                     raise
             else:
                 self._mirror.set_ref(f"{PULLS}{pull['number']}", commit)

@@ -22,7 +22,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from medperf_git.errors import GitError, HostError, InputError, RaceError
-from medperf_git.forge.base import MAIN, MIRROR, Draft, Request, branch, request_exists
+from medperf_git.forge.base import (
+    MAIN,
+    MIRROR,
+    NOT_OURS,
+    Draft,
+    Request,
+    branch,
+    push_surely,
+    request_exists,
+)
 from medperf_git.forge.gitlab_merges import HEADS, MERGES, OPENED, REJECTED, GitLabMerges, sha_of
 from medperf_git.forge.gitlab_pipelines import wait_or_raise
 from medperf_git.vcs import identity_from_environment
@@ -152,12 +161,10 @@ class GitLabForge(GitLabMerges):
         address = self._source(merge)
         if address is not None:
             try:
-                push = [(commit, HEADS + str(merge["source_branch"]), request.head)]
-                self._mirror.push(address, push)
-            except RaceError:
-                raise
-            except GitError:
-                if merge["author"]["id"] == self._me["id"]:
+                ref = HEADS + str(merge["source_branch"])
+                push_surely(self._mirror, address, commit, ref, request.head)
+            except GitError as error:
+                if error.code not in NOT_OURS or merge["author"]["id"] == self._me["id"]:
                     raise
             else:
                 self._mirror.set_ref(f"{MERGES}{merge['iid']}", commit)

@@ -140,6 +140,27 @@ def test_a_lost_answer_leaves_one_request(
     assert host.faults[0].times == 0 or pattern == "/labels$"
 
 
+def test_a_lost_answer_to_a_push_is_looked_up(
+    ky: Client, anna: Client, host: GitHubHost, registry: Repo
+) -> None:
+    host.faults.append(Fault("POST", "git-receive-pack$", "lost-reply"))
+    opened = ky.forge.open(ky.draft())
+    assert only(registry).head_sha == opened.head
+    request = anna.forge.request("ky/x-1")
+    host.faults.append(Fault("POST", "git-receive-pack$", "lost-reply"))
+    approved = anna.forge.update(request, anna.commit("Approve", request.head, s=b"1"))
+    assert only(registry).head_sha == approved.head
+    # Where it did not arrive, nothing is opened in its stead; the same again goes on.
+    host.faults.append(Fault("*", "git-receive-pack|info/refs", "502", times=9))
+    more = anna.commit("Approve more", approved.head, t=b"1")
+    with pytest.raises(GitError) as caught:
+        anna.forge.update(approved, more)
+    assert caught.value.code == "unreachable"
+    host.faults.clear()
+    anna.forge.update(approved, more)
+    assert only(registry).head_sha == more
+
+
 def test_the_same_again_is_the_same_request(ky: Client, registry: Repo) -> None:
     draft = ky.draft()
     first = ky.forge.open(draft)
