@@ -146,13 +146,14 @@ def _put_in_force(name: str) -> None:
 
 
 @command.command("guard")
+@click.option("--merge-queue", is_flag=True, help="With a merge queue, where the plan has it.")
 @app.options(app.registry_option, app.yes_option, app.json_option)
-def guard_main(*, common: app.Common) -> None:
+def guard_main(*, merge_queue: bool, common: app.Common) -> None:
     """Put the ruleset that guards main in force on GitHub; only its administrators may."""
     from medperf_git.workflows.doctor_github import guard_of  # noqa: PLC0415
 
     with common.session() as session:
-        wanted = ruleset()
+        wanted = ruleset(queue=merge_queue)
         guard = guard_of(session)
         app.tell(json.dumps(wanted, indent=2))
         common.confirm(f"Put this in force at {session.entry.url}?")

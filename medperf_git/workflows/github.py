@@ -33,6 +33,16 @@ WRITTEN: Final = {
 }
 """Each template, and where it is written to."""
 
+_QUEUE: Final = {
+    "check_response_timeout_minutes": 30,
+    # Each is judged alone: one that is refused takes no other with it.
+    "grouping_strategy": "ALLGREEN",
+    "max_entries_to_build": 5,
+    "max_entries_to_merge": 1,
+    "merge_method": "MERGE",
+    "min_entries_to_merge": 1,
+    "min_entries_to_merge_wait_minutes": 0,
+}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 _ACTION = re.compile(_REPOSITORY.pattern + r"@[0-9a-f]{40}")
 _GENESIS = re.compile(r"[0-9a-f]{64}")
@@ -85,10 +95,17 @@ class Guard:
         return written
 
 
-def ruleset() -> dict[str, Any]:
-    """The ruleset that guards main, as GitHub's interface takes it."""
+def ruleset(*, queue: bool = False) -> dict[str, Any]:
+    """The ruleset that guards main, as GitHub's interface takes it.
+
+    Args:
+        queue: with a merge queue, which only some plans have: each entry is judged on what is
+            before it, so that nobody need bring main into a request.
+    """
     text = (files("medperf_git") / "templates" / "github" / "ruleset.json").read_text("utf-8")
     found: dict[str, Any] = json.loads(text)
+    if queue:
+        found["rules"].append({"type": "merge_queue", "parameters": dict(_QUEUE)})
     return found
 
 

@@ -141,6 +141,12 @@ def test_it_is_mended_by_a_command(restored: GitHubSite) -> None:
     assert again.json["state"] == "there"
 
 
+def test_a_merge_queue_where_it_is_wanted(restored: GitHubSite) -> None:
+    restored.do(ADMINISTRATOR, "registry", "guard", "--merge-queue", "--yes")
+    assert rule(restored, "merge_queue")["parameters"]["merge_method"] == "MERGE"
+    restored.do(ADMINISTRATOR, "doctor", "--registry", REGISTRY)
+
+
 def test_a_lost_answer_makes_one_ruleset(restored: GitHubSite) -> None:
     restored.registry.rulesets.clear()
     restored.github.faults.append(Fault("POST", "/rulesets$", "lost-reply"))
