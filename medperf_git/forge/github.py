@@ -22,7 +22,6 @@ from typing import Any, Final
 from medperf_git.errors import AwaitingError, GitError, HostError, InputError, RaceError
 from medperf_git.forge.base import (
     MAIN,
-    MIRROR,
     NOT_OURS,
     OPEN,
     Draft,
@@ -31,14 +30,13 @@ from medperf_git.forge.base import (
     push_surely,
     request_exists,
 )
-from medperf_git.forge.github_pulls import HEADS, PAGE, PULLS, REJECTED, GitHubPulls
+from medperf_git.forge.github_pulls import HEADS, PAGE, REJECTED, GitHubPulls
 from medperf_git.forge.login_host import one_line
-from medperf_git.vcs import identity_from_environment
 
 _FORK_SECONDS: Final = 120.0
 _CHECK_SECONDS: Final = 1200.0
 _PAUSE_SECONDS: Final = 2.0
-_LONGEST_SLUG: Final = 64
+_FOLLOW_SECONDS: Final = 30.0
 
 _NOT_ALLOWED, _MOVED, _REFUSED = 405, 409, 422
 _WAITING: Final = ("status check", "expected", "pending", "in progress", "queued")
@@ -73,7 +71,7 @@ class GitHubForge(GitHubPulls):
                 raise request_exists(draft.id) from error
         pull = opened or self._created(draft, owner, name)
         self._label(int(pull["number"]), draft.labels)
-        self._mirror.set_ref(f"{PULLS}{pull['number']}", draft.commit)
+        self._keep(int(pull["number"]), draft.commit)
         return self._request(pull, {int(pull["number"]): draft.commit})
 
     def _created(self, draft: Draft, owner: str, name: str) -> Any:
@@ -153,38 +151,36 @@ class GitHubForge(GitHubPulls):
                 if error.code not in NOT_OURS or project.partition("/")[0] == self._me:
                     raise
             else:
-                self._mirror.set_ref(f"{PULLS}{pull['number']}", commit)
+                self._keep(int(pull["number"]), commit)
                 return replace(request, head=commit)
         return self._beside(request, commit)
 
-    def _beside(self, request: Request, commit: str) -> Request:
-        """A request of our own that holds another one and more."""
-        mark = f"-{commit[:8]}"
-        participant, _, slug = request.id.rpartition("/")
-        slug = slug.removeprefix("#")[: _LONGEST_SLUG - len(mark)].strip("-") + mark
-        body = (
-            f"This holds #{request.number} and one commit more, which could not be added there. "
-            f"Merging this merges both.\n"
-        )
-        opened = self.open(Draft(f"{participant or 'request'}/{slug}", commit, request.title, body))
-        self._comment(request, f"Continued in #{opened.number}, which holds this request.")
-        return opened
-
     def _current(self, request: Request) -> Any:
-        """The pull request as it is now.
+        """The pull request as it is now, once the host has seen the newest push.
 
         Raises:
             RaceError: it has another head than the request.
         """
         self._me  # noqa: B018 (only who is known can change anything)
-        pull = self.api.get(f"{self.path}/pulls/{request.number}")
-        if pull["state"] != "open":
-            raise InputError(
-                f"the request {request.id} was closed", code="request-closed", place=request.url
-            )
-        if pull["head"]["sha"] != request.head:
-            raise RaceError(f"somebody else changed {request.id}", place=request.url)
-        return pull
+        until = time.monotonic() + _FOLLOW_SECONDS
+        while True:
+            pull = self.api.get(f"{self.path}/pulls/{request.number}")
+            if pull["state"] != "open":
+                raise InputError(
+                    f"the request {request.id} was closed", code="request-closed", place=request.url
+                )
+            if pull["head"]["sha"] == request.head:
+                return pull
+            # A pull request follows its branch some moments after the push.
+            project, ref = _project(pull), HEADS + str(pull["head"]["ref"])
+            late = time.monotonic() > until
+            if (
+                late
+                or project is None
+                or self._mirror.remote_ref(self._address(project), ref) != request.head
+            ):
+                raise RaceError(f"somebody else changed {request.id}", place=request.url)
+            time.sleep(_PAUSE_SECONDS)
 
     def _comment(self, request: Request, text: str) -> None:
         with suppress(HostError):
@@ -202,23 +198,15 @@ class GitHubForge(GitHubPulls):
             HostError, GitError: out of reach, or refused.
         """
         planned = self._mirror.commit(commit)
-        if not self._mirror.is_ancestor(main, request.head):
-            self._tell("bringing main into the request, and waiting for the host's check")
-            holding = self._mirror.write_commit(
-                planned.tree,
-                [request.head, main],
-                f"Bring main into the request\n\nMain was at {main}.\n",
-                identity_from_environment(),
-            )
-            request = self.update(request, holding)
+        request = self._holding_main(request, main, planned.tree)
         pull = self._current(request)
-        self._merge_when_green(request, planned.message)
+        self._merge_when_green(request, main, planned.message)
         self.fetch()
         merged = self.main() or ""
         self._remove_branch(pull, request.head)
         return merged
 
-    def _merge_when_green(self, request: Request, message: str) -> None:
+    def _merge_when_green(self, request: Request, main: str, message: str) -> None:
         title, _, text = message.partition("\n\n")
         path = f"{self.path}/pulls/{request.number}"
         body = {
@@ -233,6 +221,9 @@ class GitHubForge(GitHubPulls):
 
         until = time.monotonic() + _CHECK_SECONDS
         while True:
+            # Without a ruleset GitHub asks for the head alone: main could have moved meanwhile.
+            if self._mirror.remote_ref(self._url, MAIN) != main and done() is None:
+                raise RaceError("main moved", place=request.url)
             try:
                 self.api.send("PUT", f"{path}/merge", body, done=done)
             except HostError as error:
@@ -298,17 +289,6 @@ class GitHubForge(GitHubPulls):
             return pull if pull["state"] == "closed" else None
 
         self.api.send("PATCH", path, {"state": "closed"}, done=done)
-
-    def create_main(self, commit: str, old: str | None) -> None:
-        """Pushes the first commits of a registry.
-
-        Raises:
-            RaceError: somebody else did.
-            GitError: out of reach, or refused.
-        """
-        self._me  # noqa: B018 (git needs the token too)
-        self._mirror.push(self._url, [(commit, MAIN, old)])
-        self._mirror.set_ref(MIRROR + "main", commit)
 
 
 def _project(pull: Mapping[str, Any]) -> str | None:

@@ -13,20 +13,17 @@ Example::
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
 from medperf_git.errors import HostError, InputError
-from medperf_git.forge.base import MIRROR, Request, State, branch, fetch_main, no_request
-from medperf_git.forge.hosts import Host
+from medperf_git.forge.base import MIRROR, Request, State, branch, no_request
+from medperf_git.forge.hosted import HostedRequests
 from medperf_git.forge.http_api import HttpApi
-from medperf_git.forge.login_host import one_line, refuse_open_line
-from medperf_git.forge.secret import Secret
-from medperf_git.vcs import Repository
+from medperf_git.forge.login_host import one_line
 
 _VERSION: Final = "2022-11-28"
 PULLS: Final = MIRROR + "pull/"
@@ -38,45 +35,12 @@ REJECTED: Final = "rejected"
 _LOOK_BACK: Final = 1000
 """How many closed pull requests are looked through for one."""
 
-Tell = Callable[[str], None]
 
-
-class GitHubPulls:
+class GitHubPulls(HostedRequests):
     """The pull requests of one repository."""
 
-    def __init__(
-        self,
-        mirror: Repository,
-        url: str,
-        host: Host,
-        token: Callable[[], Secret | None],
-        tell: Tell = lambda _line: None,
-    ) -> None:
-        """Asks nothing yet.
-
-        Args:
-            mirror: the local mirror.
-            url: the repository's address for git.
-            host: the host, and the repository's name there.
-            token: who we are, asked for when it is first needed.
-            tell: called where something takes long.
-        """
-        self._mirror = mirror
-        self._url = url
-        self._host = host
-        self._find = token
-        self._tell = tell
-
-    # --- who and where -----------------------------------------------------------------------
-
-    @cached_property
-    def _token(self) -> Secret | None:
-        token = self._find()
-        if token is not None:
-            refuse_open_line(self._host.web)
-            pair = base64.b64encode(f"x-access-token:{token.reveal()}".encode()).decode()
-            self._mirror.authorise(f"{self._host.web}/", f"Authorization: Basic {pair}")
-        return token
+    mark = "#"
+    git_user = "x-access-token"
 
     @cached_property
     def api(self) -> HttpApi:
@@ -107,37 +71,13 @@ class GitHubPulls:
         Raises:
             InputError: `login`: nobody is logged in.
         """
-        if self._token is None:
-            raise InputError(
-                f"{self._host.name} must know who asks",
-                code="login",
-                place=self._url,
-                advice=f"mpgit login {self._host.name}",
-            )
+        self._refuse_nobody()
         return str(self.api.get("/user")["login"])
 
     def _may_write(self) -> bool:
         return bool((self.repository.get("permissions") or {}).get("push"))
 
-    def _address(self, project: str) -> str:
-        """Where git finds another repository of the host, by the same way as ours."""
-        before, _, after = self._url.rpartition(self._host.project)
-        return before + project + after
-
     # --- reading -----------------------------------------------------------------------------
-
-    def fetch(self) -> None:
-        """Brings main to the mirror; requests come when they are asked for.
-
-        Raises:
-            GitError: out of reach.
-        """
-        self._token  # noqa: B018 (git needs it too)
-        fetch_main(self._mirror, self._url)
-
-    def main(self) -> str | None:
-        """Main's newest commit on the host, or None in an empty repository."""
-        return self._mirror.find(MIRROR + "main")
 
     def requests(self, *, ended: bool = False) -> list[Request]:
         """Every open request; with `ended` the merged and closed ones too.
@@ -201,10 +141,26 @@ class GitHubPulls:
             for pull in pulls
             if pull["state"] == "open"
         }
-        missing = [n for n, head in wanted.items() if self._mirror.find(f"{PULLS}{n}") != head]
+        known = {n: self._mirror.find(f"{PULLS}{n}") for n in wanted}
+        missing = [n for n, head in wanted.items() if known[n] != head and not self._ahead(n, head)]
         if missing:
             self._mirror.fetch(self._url, [f"+refs/pull/{n}/head:{PULLS}{n}" for n in missing])
         return {n: self._mirror.find(f"{PULLS}{n}") or head for n, head in wanted.items()}
+
+    def _ahead(self, number: int, head: str) -> bool:
+        """Whether we have just pushed more than the host says: it follows some moments later."""
+        pushed = self._pushed.get(number)
+        return pushed is not None and self._mirror.is_ancestor(head, pushed)
+
+    @cached_property
+    def _pushed(self) -> dict[int, str]:
+        """What this client has pushed, by number; only for as long as it runs."""
+        return {}
+
+    def _keep(self, number: int, commit: str) -> None:
+        """Notes what was pushed."""
+        self._pushed[number] = commit
+        self._mirror.set_ref(f"{PULLS}{number}", commit)
 
     def _request(self, pull: Mapping[str, Any], here: Mapping[int, str]) -> Request:
         number, ref = int(pull["number"]), str(pull["head"]["ref"])

@@ -24,7 +24,6 @@ from typing import Any, Final
 from medperf_git.errors import GitError, HostError, InputError, RaceError
 from medperf_git.forge.base import (
     MAIN,
-    MIRROR,
     NOT_OURS,
     Draft,
     Request,
@@ -34,13 +33,11 @@ from medperf_git.forge.base import (
 )
 from medperf_git.forge.gitlab_merges import HEADS, MERGES, OPENED, REJECTED, GitLabMerges, sha_of
 from medperf_git.forge.gitlab_pipelines import wait_or_raise
-from medperf_git.vcs import identity_from_environment
 
 _FORK_SECONDS: Final = 300.0
 _FOLLOW_SECONDS: Final = 60.0
 _CHECK_SECONDS: Final = 1200.0
 _PAUSE_SECONDS: Final = 2.0
-_LONGEST_SLUG: Final = 64
 _MOST_IN_VAIN: Final = 5
 
 _UNKNOWN, _CONFLICT = 401, 409
@@ -171,19 +168,6 @@ class GitLabForge(GitLabMerges):
                 return replace(request, head=commit)
         return self._beside(request, commit)
 
-    def _beside(self, request: Request, commit: str) -> Request:
-        """A request of our own that holds another one and more."""
-        mark = f"-{commit[:8]}"
-        participant, _, slug = request.id.rpartition("/")
-        slug = slug.removeprefix("!")[: _LONGEST_SLUG - len(mark)].strip("-") + mark
-        body = (
-            f"This holds !{request.number} and one commit more, which could not be added there. "
-            f"Merging this merges both.\n"
-        )
-        opened = self.open(Draft(f"{participant or 'request'}/{slug}", commit, request.title, body))
-        self._comment(request, f"Continued in !{opened.number}, which holds this request.")
-        return opened
-
     def _current(self, request: Request) -> Any:
         """The merge request as it is now, once the host has seen the newest push.
 
@@ -236,15 +220,7 @@ class GitLabForge(GitLabMerges):
         """
         self._refuse_other_methods()
         planned = self._mirror.commit(commit)
-        if not self._mirror.is_ancestor(main, request.head):
-            self._tell("bringing main into the request, and waiting for the host's pipeline")
-            holding = self._mirror.write_commit(
-                planned.tree,
-                [request.head, main],
-                f"Bring main into the request\n\nMain was at {main}.\n",
-                identity_from_environment(),
-            )
-            request = self.update(request, holding)
+        request = self._holding_main(request, main, planned.tree)
         self._current(request)
         self._merge_when_green(request, main, planned.message)
         self.fetch()
@@ -325,17 +301,6 @@ class GitLabForge(GitLabMerges):
             return merge if merge["state"] not in OPENED else None
 
         self.api.send("PUT", path, body, done=done)
-
-    def create_main(self, commit: str, old: str | None) -> None:
-        """Pushes the first commits of a registry.
-
-        Raises:
-            RaceError: somebody else did.
-            GitError: out of reach, or refused.
-        """
-        self._me  # noqa: B018 (git needs the token too)
-        self._mirror.push(self._url, [(commit, MAIN, old)])
-        self._mirror.set_ref(MIRROR + "main", commit)
 
 
 def _shown(text: str) -> str:

@@ -13,8 +13,7 @@ Example::
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -22,12 +21,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from medperf_git.errors import GitError, HostError, InputError
-from medperf_git.forge.base import MIRROR, Request, State, branch, fetch_main, no_request
+from medperf_git.forge.base import MIRROR, Request, State, branch, no_request
 from medperf_git.forge.gitlab_api import GitLabApi
-from medperf_git.forge.hosts import Host
-from medperf_git.forge.login_host import refuse_open_line
-from medperf_git.forge.secret import Secret
-from medperf_git.vcs import Repository
+from medperf_git.forge.hosted import HostedRequests
 
 MERGES: Final = MIRROR + "merge-requests/"
 """Where the mirror keeps the heads of merge requests, by number."""
@@ -40,45 +36,12 @@ _DEVELOPER: Final = 30
 """GitLab's number of the least role that may push branches."""
 _CLOSED_TO_US: Final = frozenset({"not-found", "forbidden"})
 
-Tell = Callable[[str], None]
 
-
-class GitLabMerges:
+class GitLabMerges(HostedRequests):
     """The merge requests of one project."""
 
-    def __init__(
-        self,
-        mirror: Repository,
-        url: str,
-        host: Host,
-        token: Callable[[], Secret | None],
-        tell: Tell = lambda _line: None,
-    ) -> None:
-        """Asks nothing yet.
-
-        Args:
-            mirror: the local mirror.
-            url: the project's address for git.
-            host: the host, and the project's name there.
-            token: who we are, asked for when it is first needed.
-            tell: called where something takes long.
-        """
-        self._mirror = mirror
-        self._url = url
-        self._host = host
-        self._find = token
-        self._tell = tell
-
-    # --- who and where -----------------------------------------------------------------------
-
-    @cached_property
-    def _token(self) -> Secret | None:
-        token = self._find()
-        if token is not None:
-            refuse_open_line(self._host.web)
-            pair = base64.b64encode(f"oauth2:{token.reveal()}".encode()).decode()
-            self._mirror.authorise(f"{self._host.web}/", f"Authorization: Basic {pair}")
-        return token
+    mark = "!"
+    git_user = "oauth2"
 
     @cached_property
     def api(self) -> GitLabApi:
@@ -111,13 +74,7 @@ class GitLabMerges:
         Raises:
             InputError: `login`: nobody is logged in.
         """
-        if self._token is None:
-            raise InputError(
-                f"{self._host.name} must know who asks",
-                code="login",
-                place=self._url,
-                advice=f"mpgit login {self._host.name}",
-            )
+        self._refuse_nobody()
         found: Mapping[str, Any] = self.api.get("/user")
         return found
 
@@ -130,11 +87,6 @@ class GitLabMerges:
                 return False
             raise
         return int(member.get("access_level") or 0) >= _DEVELOPER
-
-    def _address(self, project: str) -> str:
-        """Where git finds another project of the host, by the same way as ours."""
-        before, _, after = self._url.rpartition(self._host.project)
-        return before + project + after
 
     def _source(self, merge: Mapping[str, Any]) -> str | None:
         """The address of the project that a branch is in; None where we find none any more."""
@@ -150,19 +102,6 @@ class GitLabMerges:
         return self._address(str(found["path_with_namespace"]))
 
     # --- reading -----------------------------------------------------------------------------
-
-    def fetch(self) -> None:
-        """Brings main to the mirror; requests come when they are asked for.
-
-        Raises:
-            GitError: out of reach.
-        """
-        self._token  # noqa: B018 (git needs it too)
-        fetch_main(self._mirror, self._url)
-
-    def main(self) -> str | None:
-        """Main's newest commit on the host, or None in an empty repository."""
-        return self._mirror.find(MIRROR + "main")
 
     def requests(self, *, ended: bool = False) -> list[Request]:
         """Every open request; with `ended` the merged and closed ones too.

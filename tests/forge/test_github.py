@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -394,3 +395,32 @@ def test_a_closed_request_takes_no_name_from_an_open_one(ky: Client) -> None:
     ky.forge.open(ky.draft(x=b"2"))
     found = ky.forge.requests(ended=True)
     assert [(r.id, r.state) for r in found] == [("ky/x-1", "withdrawn"), ("ky/x-1", "open")]
+
+
+def test_a_pull_request_that_follows_late_is_waited_for(
+    anna: Client, host: GitHubHost, registry: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub shows a push some moments later than git does."""
+    opened = anna.forge.open(anna.draft())
+    pull = only(registry)
+    old = pull.head_sha
+    approved = anna.forge.update(opened, anna.commit("Approve", opened.head, s=b"1"))
+    follow = host.world.follow
+    pull.head_sha = old
+    monkeypatch.setattr(host.world, "follow", lambda *_: [])
+    assert anna.forge.request("anna/x-1").head == approved.head
+    timer = threading.Timer(0.5, lambda: setattr(pull, "head_sha", approved.head))
+    timer.start()
+    anna.forge.merge(approved, anna.main, anna.merged(approved, x=b"1", s=b"1"))
+    timer.join()
+    monkeypatch.setattr(host.world, "follow", follow)
+    assert anna.forge.request("anna/x-1").state == "merged"
+
+
+def test_main_that_moves_in_the_last_moment_is_seen(anna: Client, host: GitHubHost) -> None:
+    opened = anna.forge.open(anna.draft())
+    planned = anna.merged(opened)
+    before = anna.main
+    host.write(host.find("anna", "registry"), "main", {"other": "1"})
+    with pytest.raises(RaceError):
+        anna.forge.merge(opened, before, planned)
