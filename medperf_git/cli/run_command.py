@@ -75,7 +75,7 @@ def command(
             common.show([each.as_dict() for each in expected], lambda: planned(expected))
             return 1 if any(each.problem for each in expected) else 0
         if len(expected) > 1:
-            app.tell(planned(expected))
+            click.echo(planned(expected), err=True)
         with run_view([each.model for each in expected]) as view:
             manner = schedule.Manner(retries=retry, thorough=thorough)
             outcomes = schedule.run(session, place, work, local, view.watch, manner)

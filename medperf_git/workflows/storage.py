@@ -85,7 +85,7 @@ def stored(home: Home) -> list[Item]:
 # --- the cache -----------------------------------------------------------------------------
 
 _CACHES: Final[dict[str, Kind]] = {"files": "file", "trees": "tree"}
-_UNPACKED: Final = "from its archive"
+_UNPACKED: Final = "from its archive or registry"
 
 
 def _cache(home: Home, owners: Owners) -> Iterator[Item]:
