@@ -58,7 +58,7 @@ def guard_of(session: Session) -> GitHubGuard:
             f"{session.entry.name} is not on GitHub, as far as is known here",
             code="not-github",
             place=session.entry.url,
-            advice="mpgit registry add NAME URL --host github",
+            advice="if it is, add it under another name: mpgit registry add NAME URL --host github",
         )
     return GitHubGuard(session.forge)
 

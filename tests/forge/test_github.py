@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -424,3 +427,25 @@ def test_main_that_moves_in_the_last_moment_is_seen(anna: Client, host: GitHubHo
     host.write(host.find("anna", "registry"), "main", {"other": "1"})
     with pytest.raises(RaceError):
         anna.forge.merge(opened, before, planned)
+
+
+def test_the_token_is_in_no_process_list(
+    ky: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `git` that writes down how it is called, before the real one."""
+    real = shutil.which("git")
+    log = tmp_path / "called"
+    shim = tmp_path / "bin" / "git"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {log}\nexec {real} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    ky.forge.open(ky.draft())
+    called = log.read_text()
+    assert "push" in called
+    assert ky.user is not None
+    pair = base64.b64encode(f"x-access-token:{ky.user.token}".encode()).decode()
+    assert ky.user.token not in called
+    assert pair not in called
+    # Nor in what git keeps.
+    assert pair not in (ky.mirror.path / "config").read_text()

@@ -19,6 +19,7 @@ from medperf_git.forge.secret import Secret
 
 TOKEN = "ghp_secretsecretsecretsecret"  # noqa: S105 (of nobody)
 HANG_UP = -1
+SLEEP = -2
 
 
 @dataclass
@@ -50,7 +51,9 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             made.asked.append((self.command, self.path, dict(self.headers), body))
             status, headers, answer = made.answers.pop(0)
-            if status == HANG_UP:
+            if status == SLEEP:
+                time.sleep(0.6)
+            if status in (HANG_UP, SLEEP):
                 self.close_connection = True
                 self.connection.close()
                 return
@@ -111,6 +114,15 @@ def test_what_never_answers_is_out_of_reach(lab: Lab) -> None:
     with pytest.raises(HostError) as caught:
         HttpApi("http://127.0.0.1:9", None, tries=1).get("/x")
     assert caught.value.code == "unreachable"
+
+
+def test_what_hangs_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_api, "_TIMEOUT", (1, 0.2))
+    lab.answer(SLEEP, {})
+    lab.answer(200, {"ok": 1})
+    assert lab.api().get("/x") == {"ok": 1}
+    lab.answer(SLEEP, {})
+    assert lab.api().send("POST", "/x", {}, done=lambda: {"found": 1}) == {"found": 1}
 
 
 LIMITS = [
