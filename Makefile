@@ -1,6 +1,6 @@
 # The CI's jobs, word for word. `make venv` first; every other target does it if needed.
 .DELETE_ON_ERROR:
-.PHONY: help venv lint test e2e attacks fuzz demo reference perf docs
+.PHONY: help venv lint test e2e attacks fuzz demo reference perf perf-report docs
 
 PYTHON := .venv/bin/python
 ENGINE ?= sandbox
@@ -61,6 +61,11 @@ reference: .venv/dev.stamp
 
 perf: .venv/dev.stamp
 	$(PYTHON) -m perf
+
+perf-report: .venv/dev.stamp
+	mkdir -p build
+	MPGIT_PERF_JSON=build/growth.json $(PYTHON) -m perf growth
+	$(PYTHON) -m perf.report build/growth.json
 
 docs: .venv/dev.stamp
 	$(PYTHON) tools/generate.py

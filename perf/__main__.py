@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "run": "what `mpgit run` adds to the two containers it stands for",
     "many": "eight executions at once on this machine's processors, and the start of a run",
     "checks": "what a check costs in small and large registries",
+    "growth": "how costs grow with a registry of 1,000 results and more",
     "audits": "how fast an audit replays a history",
     "fingerprints": "how fast datasets are fingerprinted and confirmed, beside OpenSSL",
 }
