@@ -64,8 +64,8 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
     for key, (name, _) in LINES.items():
         yield f"| {name} | {' | '.join(f'{each[key]:.2f} s' for each in figures)} |"
     for key, name in (
-        ("check_mb", "memory of that check"),
-        ("join_mb", "memory of that audit"),
+        ("check_mb", "memory of that check, the larger of mpgit and git"),
+        ("join_mb", "memory of that audit, likewise"),
         ("clone_mb", "repository on disk"),
     ):
         yield f"| {name} | {' | '.join(f'{each[key]:.0f} MB' for each in figures)} |"
