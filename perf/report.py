@@ -45,6 +45,7 @@ def main(path: Path) -> None:
 def page(figures: Sequence[Figures]) -> Iterator[str]:
     """The page, line by line."""
     day, cpus = time.strftime("%Y-%m-%d"), os.cpu_count()
+    sizes = ",".join(str(int(each["results"])) for each in figures)
     yield "# Performance"
     yield ""
     yield ("<!-- Written by `make perf-report`: change perf/report.py instead. -->")
@@ -52,7 +53,8 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
     yield (
         f"How costs grow with a registry. Measured on {day} with mpgit {__version__}, "
         f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}, "
-        f"{cpus} processors, `make perf-report`. Each figure is a whole process, its start "
+        f"{cpus} processors, `MPGIT_PERF_SIZES={sizes} make perf-report`. "
+        f"Each figure is a whole process, its start "
         f"included; registries are valid and really signed (`perf/make_registry.py`)."
     )
     yield ""

@@ -32,6 +32,7 @@ _PAUSE_SECONDS: Final = 0.5
 _MOST_WAIT_SECONDS: Final = 120.0
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _MOST_REDIRECTS: Final = 3
+_MOST_DIGITS: Final = 12
 _BUSY: Final = frozenset({500, 502, 503, 504})
 _LIMITED: Final = frozenset({403, 429})
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
@@ -149,33 +150,44 @@ class HttpApi:
         body: Mapping[str, Any] | None,
     ) -> requests.Response:
         """An answer that is none of haste: limits are waited for, and reading is tried again."""
-        left = self._tries
-        while True:
-            left -= 1
+        for left in range(self._tries - 1, -1, -1):
             try:
-                answer = self._once(method, path, query, body)
-            except requests.RequestException as error:
-                reason = type(error).__name__
+                answer = self._answer(method, path, query, body)
+            except _LostError as lost:
                 if method != "GET":
-                    raise _LostError(reason) from error
+                    raise
                 if not left:
-                    raise self._unreachable(reason) from error
+                    raise self._unreachable(str(lost)) from lost
                 self._pause(left)
                 continue
             wait = self._wait(answer)
-            if wait is not None:
-                self._tell(f"{self.host} asks for patience: going on in {wait:.0f} s")
-                time.sleep(wait)
-            elif answer.status_code in _BUSY:
-                if method != "GET":
-                    raise _LostError(f"HTTP {answer.status_code}")
-                if not left:
-                    raise self._unreachable(f"HTTP {answer.status_code}")
-                self._pause(left)
-            elif answer.status_code < 300:  # noqa: PLR2004 (HTTP's own numbers)
+            if wait is None:
                 return answer
-            else:
-                raise self._refusal(answer)
+            if not left:
+                raise self._limited(answer, wait)
+            self._tell(f"{self.host} asks for patience: going on in {wait:.0f} s")
+            time.sleep(wait)
+        raise AssertionError
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Mapping[str, Any] | None,
+    ) -> requests.Response:
+        """What the host makes of it, if that is more than that it is busy.
+
+        Raises:
+            _LostError: nobody knows what was done.
+        """
+        try:
+            answer = self._once(method, path, query, body)
+        except requests.RequestException as error:
+            raise _LostError(type(error).__name__) from error
+        if answer.status_code in _BUSY:
+            raise _LostError(f"HTTP {answer.status_code}")
+        return answer
 
     def _once(
         self,
@@ -216,34 +228,39 @@ class HttpApi:
         return url
 
     def _wait(self, answer: requests.Response) -> float | None:
-        """Seconds until it answers again, where a limit is what refused.
+        """Seconds until it answers again, where a limit is what refused; None for an answer.
 
         Raises:
-            HostError: `rate-limit`: longer than anybody waits.
+            HostError: refused; `rate-limit`: for longer than anybody waits.
         """
-        if answer.status_code not in _LIMITED:
+        if answer.status_code < 300:  # noqa: PLR2004 (HTTP's own numbers)
             return None
-        headers = answer.headers
-        if headers.get("Retry-After", "").isdigit():
-            wait = float(headers["Retry-After"])
-        elif headers.get("X-RateLimit-Remaining") == "0":
-            reset = headers.get("X-RateLimit-Reset", "")
-            wait = max(0.0, int(reset) - time.time()) if reset.isdigit() else self._most_wait
+        if answer.status_code not in _LIMITED:
+            raise self._refusal(answer)
+        after = _number(answer.headers.get("Retry-After"))
+        reset = _number(answer.headers.get("X-RateLimit-Reset"))
+        if after is not None:
+            wait = float(after)
+        elif answer.headers.get("X-RateLimit-Remaining") == "0":
+            wait = self._most_wait if reset is None else max(0.0, reset - time.time())
         elif "rate limit" in _said(answer).lower() or answer.status_code == 429:  # noqa: PLR2004
             wait = 60.0
         else:
-            return None
+            raise self._refusal(answer)
         if wait > self._most_wait:
-            at = time.strftime("%H:%M", time.localtime(time.time() + wait))
-            raise HostError(
-                f"{self.host} answers no more questions until {at}",
-                code="rate-limit",
-                status=answer.status_code,
-                place=self._base,
-                advice="nothing is lost; try again then"
-                + ("" if self._token else f", or log in: mpgit login {self.host}"),
-            )
+            raise self._limited(answer, wait)
         return wait + 0.2
+
+    def _limited(self, answer: requests.Response, wait: float) -> HostError:
+        at = time.strftime("%H:%M", time.localtime(time.time() + wait))
+        return HostError(
+            f"{self.host} answers no more questions until {at}",
+            code="rate-limit",
+            status=answer.status_code,
+            place=self._base,
+            advice="nothing is lost; try again then"
+            + ("" if self._token else f", or log in: mpgit login {self.host}"),
+        )
 
     def _pause(self, left: int) -> None:
         time.sleep(_PAUSE_SECONDS * 2.0 ** (self._tries - 1 - left))
@@ -305,6 +322,12 @@ def _content(answer: requests.Response) -> bytes:
         if len(content) > _MOST_BYTES:
             raise HostError("its answer has no end", place=answer.url)
     return content
+
+
+def _number(text: str | None) -> int | None:
+    """What a header says, where that is a number that a clock can hold."""
+    digits = text is not None and text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS
+    return int(text) if text is not None and digits else None
 
 
 def _said(answer: requests.Response) -> str:

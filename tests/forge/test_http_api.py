@@ -149,6 +149,33 @@ def test_a_long_limit_is_said(lab: Lab) -> None:
     assert caught.value.code == "rate-limit"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_limit_without_end_is_said(lab: Lab, method: str) -> None:
+    for _ in range(3):
+        lab.answer(429, {"message": "too fast"}, Retry_After="0")
+    api = lab.api(tries=3)
+    ask = {"GET": lambda: api.get("/x"), "POST": lambda: api.send("POST", "/x", {})}[method]
+    with pytest.raises(HostError) as caught:
+        ask()
+    assert caught.value.code == "rate-limit"
+
+
+@pytest.mark.parametrize("reset", ["9" * 30, "-1", "\u00b2", "soon"])
+def test_a_time_that_is_none_is_no_crash(lab: Lab, reset: str) -> None:
+    lab.answer(403, {"message": "x"}, X_RateLimit_Remaining="0", X_RateLimit_Reset=reset)
+    with pytest.raises(HostError):
+        lab.api(most_wait=0, tries=1).get("/x")
+
+
+def test_a_limit_and_then_no_answer_ends(lab: Lab) -> None:
+    lab.answer(429, {}, Retry_After="0")
+    for _ in range(2):
+        lab.answer(503, {})
+    with pytest.raises(HostError) as caught:
+        lab.api(tries=3).get("/x")
+    assert caught.value.code == "unreachable"
+
+
 REFUSALS = [
     (401, "login", "mpgit login 127.0.0.1"),
     (403, "forbidden", "who keeps"),
