@@ -115,6 +115,9 @@ class GitHubPulls(HostedRequests):
             return self._request(pull, self._brought([pull]))
         name = branch(request_id).removeprefix(HEADS)
         pulls = [pull for pull in self._pulls("open") if pull["head"]["ref"] == name]
+        if len(pulls) > 1 and self._token is not None:
+            # Somebody else may have taken our request's name first: ours is meant.
+            pulls.sort(key=lambda pull: (pull["head"].get("user") or {}).get("login") != self._me)
         pull = pulls[0] if pulls else self._ended(name)
         if pull is None:
             raise no_request(request_id)

@@ -330,6 +330,17 @@ def test_two_of_one_name_are_told_apart(anna: Client, ky: Client, registry: Repo
     assert anna.forge.request(f"#{forged.number}").head == forged.head
 
 
+def test_a_name_that_somebody_took_first_still_means_ones_own(
+    anna: Client, ky: Client, host: GitHubHost, tmp_path: Path
+) -> None:
+    eve = Client(tmp_path / "eve.git", host, host.user("eve"))
+    taken = eve.forge.open(Draft("ky/x-1", eve.commit("Add x", eve.main, x=b"evil"), "Add x"))
+    own = ky.forge.open(ky.draft())
+    assert ky.forge.request("ky/x-1").number == own.number
+    assert anna.forge.request("ky/x-1").number == taken.number
+    assert [r.id for r in anna.forge.requests()] == ["ky/x-1", f"#{own.number}"]
+
+
 @pytest.mark.parametrize("name", ["ky/none-1", "#99", "99"])
 def test_what_is_not_there_is_said(anna: Client, name: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -154,9 +154,12 @@ def test_a_limit_without_end_is_said(lab: Lab, method: str) -> None:
     for _ in range(3):
         lab.answer(429, {"message": "too fast"}, Retry_After="0")
     api = lab.api(tries=3)
-    ask = {"GET": lambda: api.get("/x"), "POST": lambda: api.send("POST", "/x", {})}[method]
+    asked: dict[str, Callable[[], object]] = {
+        "GET": lambda: api.get("/x"),
+        "POST": lambda: api.send("POST", "/x", {}),
+    }
     with pytest.raises(HostError) as caught:
-        ask()
+        asked[method]()
     assert caught.value.code == "rate-limit"
 
 
