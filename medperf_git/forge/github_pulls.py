@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -89,16 +88,7 @@ class GitHubPulls(HostedRequests):
             self._pulls("all" if ended else "open"), key=lambda pull: int(pull["number"])
         )
         here = self._brought(pulls)
-        found, taken = [], set()
-        for pull in pulls:
-            request = self._request(pull, here)
-            # Anybody can open a pull request from a branch of any name: the first has it.
-            if request.state == "open" and request.id in taken:
-                request = replace(request, id=f"#{request.number}")
-            if request.state == "open":
-                taken.add(request.id)
-            found.append(request)
-        return found
+        return self._told_apart(self._request(pull, here) for pull in pulls)
 
     def request(self, request_id: str) -> Request:
         """One request by id, or by the host's number (`12` or `#12`).
@@ -112,6 +102,8 @@ class GitHubPulls(HostedRequests):
                 pull = self.api.get(f"{self.path}/pulls/{digits}")
             except HostError as error:
                 raise no_request(request_id) if error.code == "not-found" else error from error
+            if pull["base"]["ref"] != "main":
+                raise no_request(request_id)
             return self._request(pull, self._brought([pull]))
         name = branch(request_id).removeprefix(HEADS)
         pulls = [pull for pull in self._pulls("open") if pull["head"]["ref"] == name]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
@@ -111,16 +110,7 @@ class GitLabMerges(HostedRequests):
         """
         merges = list(self._merges("all" if ended else "opened"))
         here = self._brought(merges)
-        found, taken = [], set()
-        for merge in merges:
-            request = self._request(merge, here)
-            # Anybody can open a merge request from a branch of any name: the first has it.
-            if request.state == "open" and request.id in taken:
-                request = replace(request, id=f"!{request.number}")
-            if request.state == "open":
-                taken.add(request.id)
-            found.append(request)
-        return found
+        return self._told_apart(self._request(merge, here) for merge in merges)
 
     def request(self, request_id: str) -> Request:
         """One request by id, or by the host's number (`12` or `!12`).
@@ -138,7 +128,11 @@ class GitLabMerges(HostedRequests):
                 raise no_request(request_id)
             return self._request(merge, self._brought([merge]))
         name = branch(request_id).removeprefix(HEADS)
-        merge = next(iter(self._merges("opened", name)), None) or self._ended(name)
+        merges = list(self._merges("opened", name))
+        if len(merges) > 1 and self._token is not None:
+            # Somebody else may have taken our request's name first: ours is meant.
+            merges.sort(key=lambda merge: merge["author"]["id"] != self._me["id"])
+        merge = merges[0] if merges else self._ended(name)
         if merge is None:
             raise no_request(request_id)
         return self._request(merge, self._brought([merge]))

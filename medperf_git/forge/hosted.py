@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Final
 
@@ -131,6 +132,22 @@ class HostedRequests(ABC):
     @abstractmethod
     def _comment(self, request: Request, text: str) -> None:
         """Says something below a request, if we may."""
+
+    def _told_apart(self, requests: Iterable[Request]) -> list[Request]:
+        """The same requests, in which no two open ones have one id.
+
+        Anybody can open one from a branch of any name: the first has it, others their number.
+        """
+        found: list[Request] = []
+        taken: set[str] = set()
+        for request in requests:
+            unique = request
+            if request.state == "open" and request.id in taken:
+                unique = replace(request, id=f"{self.mark}{request.number}")
+            if unique.state == "open":
+                taken.add(unique.id)
+            found.append(unique)
+        return found
 
     def _beside(self, request: Request, commit: str) -> Request:
         """A request of our own that holds another one and more."""
