@@ -348,6 +348,15 @@ def test_what_is_not_there_is_said(anna: Client, name: str) -> None:
     assert caught.value.code == "no-request"
 
 
+def test_a_pull_request_to_another_branch_is_none(anna: Client, registry: Repo) -> None:
+    opened = anna.forge.open(anna.draft())
+    only(registry).base = "release"
+    with pytest.raises(InputError) as caught:
+        anna.forge.request(f"#{opened.number}")
+    assert caught.value.code == "no-request"
+    assert anna.forge.requests() == []
+
+
 def test_a_renamed_registry_is_found(ky: Client, host: GitHubHost) -> None:
     host.rename("anna", "registry", "moved")
     opened = ky.forge.open(ky.draft())

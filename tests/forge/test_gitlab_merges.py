@@ -84,6 +84,13 @@ def test_two_of_one_name_are_told_apart(anna: Client, ky: Client) -> None:
     assert anna.forge.request(f"!{forged.number}").head == forged.head
 
 
+def test_a_name_that_somebody_took_first_still_means_ones_own(anna: Client, ky: Client) -> None:
+    taken = ky.forge.open(Draft("anna/x-1", ky.commit("Add x", ky.main, x=b"evil"), "Add x"))
+    own = anna.forge.open(anna.draft())
+    assert anna.forge.request("anna/x-1").number == own.number
+    assert ky.forge.request("anna/x-1").number == taken.number
+
+
 def test_a_head_that_is_not_there_yet_hides_no_other(
     anna: Client, ky: Client, registry: Project
 ) -> None:
