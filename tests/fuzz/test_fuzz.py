@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -69,6 +71,15 @@ def seconds() -> float:
         sum(number * number for number in range(1_000_000))
         times.append(time.process_time() - began)
     return SECONDS * max(1.0, min(times) / LOOP)
+
+
+@pytest.fixture(autouse=True)
+def _without_what_others_left() -> Iterator[None]:
+    """The collector of garbage does not walk what the tests before this one left behind."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def read(payload: bytes) -> None:
