@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from jsonschema_rs import Draft202012Validator
+
 from medperf_git.records.kinds import KINDS, kind_named
-from medperf_git.records.quick_schema import meets
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,17 @@ def _shipped(kind: str) -> Any:
 
 
 @lru_cache(maxsize=len(KINDS))
+def _quick(kind: str) -> Draft202012Validator:
+    """A validator whose yes counts: thirty times as fast as the one that explains a no."""
+    return Draft202012Validator(_shipped(kind))
+
+
+@lru_cache(maxsize=len(KINDS))
 def _validator(kind: str) -> Any:
     # jsonschema takes 0.15 s to import; commands that meet no faulty record do without it.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema import Draft202012Validator as Explaining  # noqa: PLC0415
 
-    return Draft202012Validator(_shipped(kind))
+    return Explaining(_shipped(kind))
 
 
 def _pertinent(errors: Iterable[Any]) -> Iterator[Any]:
@@ -80,9 +88,9 @@ def schema_faults(kind: str, data: Any) -> list[SchemaFault]:
     Raises:
         RecordError: no such kind.
     """
-    schema = _shipped(kind)
-    if meets(data, schema, schema):
-        return []
+    with suppress(ValueError):  # text that is none, a number beyond its range: it can't say yes
+        if _quick(kind).is_valid(data):
+            return []
     faults = []
     for error in _pertinent(_validator(kind).iter_errors(data)):
         field = ".".join(str(part) for part in error.absolute_path)

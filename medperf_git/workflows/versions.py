@@ -14,8 +14,8 @@ from typing import Any, Final
 from medperf_git.version import __version__
 
 _PACKAGES: Final = (
-    "bcrypt", "click", "cryptography", "docker", "gitpython", "jsonschema", "platformdirs",
-    "pydantic", "pyyaml", "rich",
+    "bcrypt", "click", "cryptography", "docker", "duckdb", "gitpython", "jsonschema",
+    "jsonschema-rs", "platformdirs", "pydantic", "pyyaml", "rich",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A quick yes is never a yes that the standard's validator would not give."""
+"""The quick validator's yes is never a yes that the explaining one would not give."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
 from medperf_git.records.kinds import KINDS
-from medperf_git.records.quick_schema import meets
 from medperf_git.records.schema import schema_faults, schema_text
 from tests.records.samples import sample
 
 VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, 1, 2, -1, 10**20, 0.0, 1.0, 1.5, float("nan"), float("inf")),
+    # Nothing that is not finite: canonical bytes spell no such number, and `emit` refuses it.
+    *(None, True, False, 0, 1, 2, -1, 10**20, 0.0, 1.0, 1.5),
     *("", "a", "aa", "A", "é", "a\n", "1", "x" * 200),
     *([], [1], [1, 1], ["a", "b", "c"], [[]], {}, {"a": 1}, {"a": "a", "b": 1}, {"c": {}}),
 )
@@ -40,7 +41,6 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
     {"propertyNames": {"maxLength": 1, "pattern": "^[ab]$"}},
     {"required": ["a"]},
     {"$ref": "#/$defs/word"},
-    {"$ref": "#/$defs/nothing"},
     *({word: [{"type": "integer"}, {"minimum": 2}]} for word in ("anyOf", "oneOf", "allOf")),
     {
         "oneOf": [
@@ -66,12 +66,9 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize("schema", SCHEMAS, ids=json.dumps)
 def test_no_keyword_says_yes_too_easily(schema: dict[str, Any]) -> None:
     top = {**schema, "$defs": {"word": {"type": "string", "maxLength": 1}}}
-    if schema.get("$ref", "").endswith("nothing"):
-        assert not any(meets(value, top, top) for value in VALUES)
-        return
-    validator = Draft202012Validator(top)
-    for value in VALUES:
-        assert not meets(value, top, top) or validator.is_valid(value), value
+    quick, validator = jsonschema_rs.Draft202012Validator(top), Draft202012Validator(top)
+    answers = [(quick.is_valid(value), validator.is_valid(value), value) for value in VALUES]
+    assert [value for yes, valid, value in answers if yes and not valid] == []
 
 
 def schema_of(kind: str) -> Any:
@@ -101,21 +98,24 @@ def changes(data: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_changed_record_gets_a_yes_too_easily(kind: str) -> None:
     schema = schema_of(kind)
-    validator = Draft202012Validator(schema)
+    quick, validator = jsonschema_rs.Draft202012Validator(schema), Draft202012Validator(schema)
     refused = 0
     for data in changes(sample(kind)):
         valid = validator.is_valid(data)
         refused += not valid
-        assert valid or not meets(data, schema, schema), data
+        assert valid or not quick.is_valid(data), data
         assert bool(schema_faults(kind, data)) is not valid
     assert refused > 10
 
 
-SLOW = frozenset({"mlcube", "model"})
-"""Kinds with a choice between forms: the validator judges them."""
-
-
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - SLOW))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_good_record_gets_its_yes(kind: str) -> None:
-    schema = schema_of(kind)
-    assert meets(sample(kind), schema, schema)
+    assert jsonschema_rs.Draft202012Validator(schema_of(kind)).is_valid(sample(kind))
+
+
+@pytest.mark.parametrize(
+    "name", ["\ud800", 10**400, float("inf")], ids=["surrogate", "huge", "inf"]
+)
+def test_what_the_quick_one_can_not_take_is_left_to_the_other(name: Any) -> None:
+    assert schema_faults("participant", {**sample("participant"), "name": name}) is not None
+    assert schema_faults("participant", {**sample("participant"), "revision": name}) != []
