@@ -1,9 +1,9 @@
 r"""A history's objects before they are asked for: git packs them out while we judge.
 
 Asking git for one object after the other costs more than to judge them. Here git sends them in
-the order of the commits, and `Ahead` hands out those of the commit that is looked at. It only
-saves time: each object is held against its id, and where anything is odd, or too much, it gives up
-for good and the reader asks for itself.
+the order of the commits (`git_stream.ask_for_all`), and `Ahead` hands out those of the commit that
+is looked at. It only saves time: each object is held against its id, and where anything is odd, or
+too much, it gives up for good and the reader asks for itself.
 
 Example:
     >>> from io import BytesIO

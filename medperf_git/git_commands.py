@@ -14,9 +14,9 @@ Example:
 from __future__ import annotations
 
 import re
-import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
@@ -26,12 +26,17 @@ from gitdb import LooseObjectDB
 from gitdb.base import IStream
 
 from medperf_git.errors import GitError, RaceError
-from medperf_git.git_ahead import MOST_BYTES
 from medperf_git.git_environment import variables
-from medperf_git.git_reader import end
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
+_PROMISED: Final = "mpgit-host"
+_NARROW: Final = "blob:none"
+_WHOLE: Final = "blob:limit=1024g"
+"""A filter that leaves nothing out; see `GitCommands.fetch`."""
+_MOST_PACKS: Final = 50
+"""A remote that is known while a partial fetch runs: it has promised what it leaves out."""
+_NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
 _DENIED = re.compile(
     r"could not read (Username|Password)|Authentication failed|returned error: 40[13]"
     r"|Permission denied|Permission to \S+ denied"
@@ -86,7 +91,8 @@ class GitCommands:
         self._folder = folder
         self._git = git.Git(folder)
         self._git.update_environment(**variables(folder))
-        self._objects = LooseObjectDB(str(objects or folder / "objects"))
+        self._packs = (objects or folder / "objects") / "pack"
+        self._objects = LooseObjectDB(str(self._packs.parent))
 
     def authorise(self, address: str, header: str) -> None:
         """What is sent with every request to a web address and those below it, by HTTP alone.
@@ -137,26 +143,6 @@ class GitCommands:
             raise GitError(f"can't walk the history: {_reason(error)}") from error
         return iter(text.splitlines())
 
-    @contextmanager
-    def sending(self, head: str, after: str | None = None) -> Iterator[IO[bytes]]:
-        """Meanwhile git sends the objects of a history, as ``cat-file --batch`` writes them.
-
-        In the order of `first_parents`; large blobs are left out.
-        """
-        span = [head] if after is None else [head, f"^{after}"]
-        order = ("--first-parent", "--reverse", "--objects", "--in-commit-order")
-        few = ("--no-object-names", f"--filter=blob:limit={MOST_BYTES}")
-        listing = _started(self._git.rev_list(*order, *few, *span, "--", as_process=True))
-        sending = _started(
-            self._git.cat_file("--batch", "--buffer", istream=listing.stdout, as_process=True)
-        )
-        assert sending.stdout is not None  # noqa: S101 (a pipe)
-        try:
-            yield sending.stdout
-        finally:
-            end(sending)
-            end(listing)
-
     def last_change(self, path: str, head: str) -> str | None:
         """The newest commit along first parents that changed a path; None where none did.
 
@@ -201,19 +187,73 @@ class GitCommands:
                 f"can't move {name}: {_reason(error)}", place=str(self._folder)
             ) from error
 
-    def fetch(self, url: str, refspecs: Sequence[str]) -> None:
+    def fetch(
+        self, url: str, refspecs: Sequence[str], *, narrow: bool = False, again: bool = False
+    ) -> None:
         """Fetches refs from another repository; refs that vanished there vanish here.
+
+        Whether what came is complete is for its reader to say: to look, git would walk through the
+        whole tree of main, for one new commit as for a million. So it is told that the other side
+        has promised all that is missing, and a filter that leaves nothing out.
+
+        Args:
+            url: the other repository.
+            refspecs: which refs, and where they go.
+            narrow: without files' contents.
+            again: also what is reachable from objects that are here already.
 
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        command = [
-            *("--quiet", "--prune", "--no-tags", "--no-recurse-submodules"),
-            *("--no-write-fetch-head", "--", refuse_url(url), *refspecs),
-        ]
+        options = ["--prune", *(["--refetch"] if again else []), "--"]
+        chosen = _NARROW if narrow else _WHOLE
+        self._fetch(refuse_url(url), [*options, _PROMISED, *refspecs], chosen)
+        if not narrow:
+            self._tidy()
+
+    def fetch_objects(self, url: str, oids: Sequence[str]) -> None:
+        """Fetches objects by their ids, all in one request.
+
+        Raises:
+            GitError: out of reach, or it does not give them: `no-partial` where it never does.
+        """
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{oid}\n" for oid in oids).encode())
+            wanted.seek(0)
+            self._fetch(refuse_url(url), ["--stdin", "--", _PROMISED], _NARROW, wanted)
+
+    def _tidy(self) -> None:
+        """Makes the repository an ordinary one again, of few packs."""
+        for promise in self._packs.glob("*.promisor"):
+            promise.unlink(missing_ok=True)
+        if sum(1 for _ in self._packs.glob("*.pack")) > _MOST_PACKS:
+            with suppress(git.GitCommandError):  # it may be done another time
+                self._git.repack("--geometric=2", "-d", "--quiet")
+
+    def _fetch(
+        self, url: str, words: Sequence[str], chosen: str, istream: IO[bytes] | None = None
+    ) -> None:
+        # The promise is said for this one command and never written down: no other git of ours
+        # knows of one, so that a missing object is an error there and nothing asks the network.
+        promise = (f"url={url}", "promisor=true", f"partialCloneFilter={chosen}")
+        settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2"]
+        settings += [f"remote.{_PROMISED}.{each}" for each in promise]
+        always = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        always += [f"--filter={chosen}"]
+        if istream is not None:
+            settings += ["fetch.negotiationAlgorithm=noop"]
         try:
-            self._git(c=["fetch.fsckObjects=true", "gc.auto=0"]).fetch(*command)
+            self._git(c=settings).fetch(*always, *words, istream=istream)
         except git.GitCommandError as error:
+            if istream is not None and _NO_PARTIAL.search(str(error.stderr)):
+                raise GitError(
+                    f"{url} does not give single files: {_reason(error)}",
+                    code="no-partial",
+                    place=url,
+                    advice="its server has to allow uploadpack.allowFilter and "
+                    "uploadpack.allowAnySHA1InWant (docs/small-clones.md); or read all of it: "
+                    "`mpgit registry add` without --benchmark",
+                ) from error
             advice = "everything but fetching and sending works without network"
             raise _failed("can't fetch from", url, error, advice) from error
 
@@ -255,13 +295,6 @@ class GitCommands:
                     f"somebody else pushed first: {_reason(error)}", place=url
                 ) from error
             raise _failed("can't push to", url, error, "nothing was lost") from error
-
-
-def _started(process: git.Git.AutoInterrupt) -> subprocess.Popen[bytes]:
-    """The process itself: who asked for it ends it, not a collector of garbage."""
-    started, process.proc = process.proc, None
-    assert started is not None  # noqa: S101 (it was just started)
-    return started
 
 
 def _failed(what: str, url: str, error: git.GitCommandError, more: str = "") -> GitError:

@@ -4,12 +4,10 @@ Bytes are held against their id before anybody sees them. What was read last is 
 id, within a bound; an id names its bytes, so what is remembered can't change a verdict. Starts no
 process: ``vcs`` brings the helpers.
 
-Example:
-    >>> memory = Memory[str](most=2)
-    >>> memory.put("a", "A", 1), memory.put("b", "B", 1), memory.get("a"), memory.put("c", "C", 1)
-    (None, None, 'A', None)
-    >>> [memory.get(oid) for oid in "abc"]
-    ['A', None, 'C']
+Example::
+
+    reader = ObjectReader(folder, folder / "objects", start)
+    reader.blob("ce013625030ba8dba906f756967f9e9ca394464a")
 """
 
 from __future__ import annotations
@@ -22,14 +20,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Final, Generic, TypeVar
+from typing import IO, Final
 
 from medperf_git.errors import GitError
 from medperf_git.git_ahead import Ahead
 from medperf_git.git_folder import Folder, read_folder
 from medperf_git.git_objects import EMPTY_TREE, TreeEntry, object_id, parse_tree
-
-T = TypeVar("T")
+from medperf_git.memory import Memory
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]{0,999}")
@@ -54,31 +51,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     with suppress(OSError), process:  # closes its pipes and waits for it
         pass
-
-
-class Memory(Generic[T]):
-    """What was used last, by id, up to a total weight."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._known: dict[str, tuple[T, int]] = {}
-
-    def get(self, oid: str) -> T | None:
-        """What is remembered of an id."""
-        found = self._known.pop(oid, None)
-        if found is None:
-            return None
-        self._known[oid] = found  # the last to be forgotten
-        return found[0]
-
-    def put(self, oid: str, value: T, weight: int) -> None:
-        """Remembers a value, and forgets others for it."""
-        replaced = self._known.pop(oid, None)
-        self._known[oid] = value, weight
-        self._left -= weight - (replaced[1] if replaced else 0)
-        while self._left < 0:
-            _, gone = self._known.pop(next(iter(self._known)))
-            self._left += gone
 
 
 def _end_all(helpers: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -16,47 +16,34 @@ Example:
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final
 
-from medperf_git.errors import GitError
-from medperf_git.git_environment import variables
+from medperf_git.git_history import History
 from medperf_git.git_objects import (
-    Commit,
     TreeEntry,
     commit_bytes,
-    parse_commit,
     parse_tree,
     tree_bytes,
 )
-from medperf_git.git_reader import ObjectReader
 
 if TYPE_CHECKING:  # see `Repository._commands`
     from medperf_git.git_commands import GitCommands
 
 
-class Repository:
+_NEAR: Final = 20
+"""Commits that a request has, and its approvals."""
+
+
+class Repository(History):
     """One repository on this disk, bare or not; only its objects and refs are used."""
 
     def __init__(self, folder: Path, objects: Path) -> None:
         """Starts nothing yet; `open` and `create` look whether it is there."""
-        self._folder = folder.absolute()
-        self._objects = objects
-        self._reader = ObjectReader(self._folder, objects, self._cat_file)
-
-    def _cat_file(self, option: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            ["git", "cat-file", option],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder,
-            env={**os.environ, **variables(self._folder)},
-        )
+        super().__init__(folder, objects)
+        self._again = False
 
     @cached_property
     def _commands(self) -> GitCommands:
@@ -92,79 +79,7 @@ class Repository:
 
         return cls(*find(path))
 
-    def close(self) -> None:
-        """Ends the helper processes."""
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def path(self) -> Path:
-        """The Git folder."""
-        return self._folder
-
-    @property
-    def is_shallow(self) -> bool:
-        """Whether history was cut off."""
-        return (self.path / "shallow").exists()
-
     # --- reading -------------------------------------------------------------------------
-
-    def resolve(self, revision: str) -> str:
-        """The commit that a revision names, in hex.
-
-        Raises:
-            GitError: it names none.
-        """
-        oid = self._reader.resolve(revision + "^{commit}")
-        if oid is None:
-            raise GitError(
-                f"no such commit: {revision!r}", code="no-revision", place=str(self.path)
-            )
-        return oid
-
-    def find(self, revision: str) -> str | None:
-        """As `resolve`, or None where the revision names no commit."""
-        try:
-            return self.resolve(revision)
-        except GitError:
-            return None
-
-    def commit(self, oid: str) -> Commit:
-        """The commit with this id.
-
-        Raises:
-            GitError: there is none.
-        """
-        return parse_commit(oid, self._reader.read(oid, b"commit"))
-
-    def folder(self, oid: str) -> Mapping[str, TreeEntry]:
-        """A tree object's entries by name, in git's order.
-
-        Raises:
-            GitError: there is no such tree, or it is malformed.
-        """
-        return self._reader.folder(oid)
-
-    def blob(self, oid: str) -> bytes:
-        """A blob's bytes.
-
-        Raises:
-            GitError: there is no such blob.
-        """
-        return self._reader.blob(oid)
-
-    def blob_size(self, oid: str) -> int:
-        """A blob's size in bytes, without reading it.
-
-        Raises:
-            GitError: there is no such blob.
-        """
-        return self._reader.blob_size(oid)
 
     def refs(self, prefix: str) -> dict[str, str]:
         """All refs below a prefix such as ``refs/heads/``: full name → commit id."""
@@ -172,10 +87,14 @@ class Repository:
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` contains `ancestor` (or is it)."""
+        if self.recent(descendant, ancestor) is not None:
+            return True
         return self._commands.is_ancestor(ancestor, descendant)
 
     def merge_base(self, left: str, right: str) -> str | None:
         """The best common ancestor, or None where there is none."""
+        if self.recent(right, left, _NEAR) is not None:
+            return left
         return self._commands.merge_base(left, right)
 
     def first_parents(self, head: str, after: str | None = None) -> Iterator[str]:
@@ -184,16 +103,8 @@ class Repository:
         Raises:
             GitError: the history can't be walked.
         """
-        return self._commands.first_parents(head, after)
-
-    @contextmanager
-    def reading_ahead(self, head: str, after: str | None = None) -> Iterator[None]:
-        """Meanwhile git hands out the objects of a history before they are asked for.
-
-        Only speeds up what asks for the commits of `first_parents` in their order.
-        """
-        with self._commands.sending(head, after) as stream, self._reader.reading_ahead(stream):
-            yield
+        few = None if after is None else self.recent(head, after)
+        return self._commands.first_parents(head, after) if few is None else iter(few)
 
     def last_change(self, path: str, head: str) -> str | None:
         """The newest commit along first parents that changed a path; None where none did.
@@ -259,13 +170,30 @@ class Repository:
         """
         self._commands.authorise(address, header)
 
+    def narrow(self) -> None:
+        """From now on histories and trees are fetched, and no file but by `fetch_blobs`."""
+        self._narrow = True
+
+    def widen(self) -> None:
+        """From now on everything is fetched, and with it, next, all that was left out before."""
+        self._narrow, self._again = False, True
+
     def fetch(self, url: str, refspecs: Sequence[str]) -> None:
         """Fetches refs from another repository; refs that vanished there vanish here.
 
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        self._commands.fetch(url, refspecs)
+        self._commands.fetch(url, refspecs, narrow=self._narrow, again=self._again)
+        self._again = False
+
+    def fetch_blobs(self, url: str, oids: Sequence[str]) -> None:
+        """Fetches files by their ids, all in one request.
+
+        Raises:
+            GitError: out of reach, or it does not give them: `no-partial` where it never does.
+        """
+        self._commands.fetch_objects(url, oids)
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.

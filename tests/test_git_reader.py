@@ -13,7 +13,6 @@ import pytest
 from medperf_git.errors import GitError
 from medperf_git.git_ahead import MOST_BYTES, Ahead
 from medperf_git.git_objects import FILE_MODE, TreeEntry, blob_id, object_id, parse_tree, tree_bytes
-from medperf_git.git_reader import Memory
 from medperf_git.vcs import Repository
 
 AUTHOR = ("Kentucky", "ky@example.org")
@@ -21,25 +20,6 @@ FIRST, SECOND = (object_id(b"commit", text) for text in (b"first", b"second"))
 
 
 # --- what is remembered ---------------------------------------------------------------------
-
-
-def test_a_memory_keeps_its_bound() -> None:
-    memory = Memory[int](most=100)
-    for number in range(1000):
-        memory.put(str(number), number, number % 7)
-        assert sum(weight for _, weight in memory._known.values()) <= 100
-    assert memory.get("999") == 999
-    assert memory.get("1") is None
-
-
-def test_what_is_too_heavy_is_not_remembered() -> None:
-    memory = Memory[int](most=10)
-    memory.put("light", 1, 1)
-    memory.put("heavy", 2, 11)
-    assert memory.get("heavy") is None
-    memory.put("light", 1, 10)
-    memory.put("light", 3, 10)
-    assert memory.get("light") == 3
 
 
 def test_a_wide_folder_grows_and_shrinks(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from medperf_git.errors import CanonicalError, TrustError
 from medperf_git.records.base import Record
 from medperf_git.records.participant import Key, Participant
 from medperf_git.store.paths import Place, SignaturePlace
-from medperf_git.trust.authority import Demand, View, demand, keys_of
+from medperf_git.trust.authority import Demand, View, keys_of
 from medperf_git.trust.keys import PublicKey
 
 
@@ -67,7 +67,7 @@ class SignatureWanted(Rule):
     def check(self, transition: Transition) -> Iterator[Finding]:
         """Every signature of somebody who has no say."""
         for place, record in transition.judged():
-            wanted = demand(record, transition.view)
+            wanted = transition.demand(place, record)
             proofs = {key.name for key in wanted.proofs}
             for signature in transition.signatures.get(place, []):
                 if signature.signer not in wanted.eligible:
@@ -144,7 +144,7 @@ class OneKeyOnePerson(Rule):
 
 def status_of(transition: Transition, place: Place, record: Record) -> RecordStatus:
     """How far the demand on a record is met; meaningful where no rule found anything."""
-    wanted = demand(record, transition.view)
+    wanted = transition.demand(place, record)
     signatures = transition.signatures.get(place, [])
     signers = {signature.signer for signature in signatures if signature.key is None}
     nearest = wanted.nearest(signers)

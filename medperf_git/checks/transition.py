@@ -28,7 +28,7 @@ from medperf_git.store.paths import REGISTRY, Place, SignaturePlace, locate
 from medperf_git.store.snapshot import Loaded, Snapshot
 from medperf_git.store.tree import Change, Tree, difference
 from medperf_git.trust import sshsig
-from medperf_git.trust.authority import View
+from medperf_git.trust.authority import Demand, View, demand
 
 MAX_SIDECARS = 200
 """More signatures beside one record are refused unread."""
@@ -100,6 +100,7 @@ class Transition:
     blocked: set[Place] = field(default_factory=set)
     """Records that a rule has already refused: later rules leave them alone."""
     _parsed: dict[SignaturePlace, sshsig.Signature] = field(default_factory=dict)
+    _demands: dict[Place, Demand] = field(default_factory=dict)
 
     @cached_property
     def _compared(self) -> tuple[tuple[Change, ...], HeadError | None]:
@@ -139,6 +140,13 @@ class Transition:
     def view(self) -> View:
         """Where keys and authority are read from: the base; for the genesis, itself."""
         return _GenesisView(self.added) if self.is_genesis else self.base
+
+    def demand(self, place: Place, record: Record) -> Demand:
+        """Which signatures make the added record at a place complete."""
+        known = self._demands.get(place)
+        if known is None:
+            known = self._demands[place] = demand(record, self.view)
+        return known
 
     def namespace(self, place: Place) -> str:
         """The namespace that signatures of a record must carry.

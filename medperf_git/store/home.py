@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from medperf_git.atomic import write_bytes
 from medperf_git.errors import InputError
-from medperf_git.records.base import MAX_SLUG, SLUG, Part, Sha256, Slug
+from medperf_git.records.base import MAX_SLUG, SLUG, OwnedId, Part, Sha256, Slug
 
 
 class RegistryEntry(Part):
@@ -41,6 +41,8 @@ class RegistryEntry(Part):
     """The key that it signs with."""
     host: Literal["plain", "github", "gitlab"] = "plain"
     """What its host speaks, as found when it was added."""
+    benchmarks: tuple[OwnedId, ...] = ()
+    """The benchmarks that this client reads; empty: everything."""
 
 
 class Configuration(Part):
@@ -126,6 +128,28 @@ class Home:
     def audited(self, registry: str) -> Path:
         """How far this client's audits of a registry got."""
         return self.data / "registries" / registry / "audited.json"
+
+    def part(self, registry: str) -> Path:
+        """What is in scope where this client reads a part of a registry, and what it verified."""
+        return self.data / "registries" / registry / "part.json"
+
+    @property
+    def indexes(self) -> Path:
+        """The indexes of all registries."""
+        return self.cache / "index"
+
+    def index(self, identity: str, version: int) -> Path:
+        """What answers questions about a registry at speed; made again where it is missing."""
+        return self.indexes / f"{identity}-v{version}"
+
+    def synced(self, registry: str) -> Path:
+        """How far this client's first sync of a registry got."""
+        return self.data / "registries" / registry / "synced.json"
+
+    @property
+    def audit_key(self) -> Path:
+        """The key by which this client knows its own notes on audits."""
+        return self.config / "audit.key"
 
     def outbox(self, registry: str) -> Path:
         """Signed proposals that are not sent yet."""

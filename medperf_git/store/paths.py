@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from medperf_git.errors import InputError
@@ -51,7 +51,7 @@ _FILE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Place:
     """Where a record stands: its kind, id and revision, and whether it is the withdrawal.
 
@@ -63,17 +63,17 @@ class Place:
     revision: int
     withdrawn: bool = False
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """The folder of all revisions."""
         return folder_of(self.kind, self.id)
 
-    @property
+    @cached_property
     def stem(self) -> str:
         """The path without its ending: signatures begin with it."""
         return f"{self.folder}/{self.revision}" + (".withdrawn" if self.withdrawn else "")
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The record's path in the tree."""
         return self.stem + ".yaml"

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
+from functools import cached_property, lru_cache
+from typing import Final, TypeAlias, TypeVar
 
 from medperf_git.canonical import document
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, MpgitError, RegistryError
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TreeEntry
+from medperf_git.memory import Memory
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.codec import decode
@@ -37,14 +38,17 @@ from medperf_git.store.paths import (
     kind_folder,
     locate,
 )
-from medperf_git.store.tree import Tree
+from medperf_git.store.tree import GitTree, Tree
+from medperf_git.vcs import Repository
 
 RecordT = TypeVar("RecordT", bound=Record)
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
 
 # Records are immutable and named by their bytes: one cache serves every snapshot. Large ones
 # are left out: four thousand of them would fill the memory.
 _CACHED_BYTES = 16 * 1024
-_decode_cached = lru_cache(maxsize=4096)(decode)
+_decode_cached = lru_cache(maxsize=512)(decode)
 
 
 def _decode(payload: bytes, kind: str, depth: int) -> Record:
@@ -52,7 +56,7 @@ def _decode(payload: bytes, kind: str, depth: int) -> Record:
     return read(payload, kind, depth=depth)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """A record together with where it stands and its exact bytes."""
 
@@ -60,7 +64,7 @@ class Loaded:
     payload: bytes
     record: Record
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """SHA-256 of the file's bytes."""
         return sha256_hex(self.payload)
@@ -69,6 +73,25 @@ class Loaded:
     def pin(self) -> Pin:
         """The reference that names exactly this file."""
         return Pin(id=self.place.id, revision=self.place.revision, sha256=self.sha256)
+
+
+Loads: TypeAlias = Memory[Loaded]
+"""Records that snapshots of one repository share: by path and Git's id, which names the bytes."""
+_LOADS: Final = 1024
+"""How many of them."""
+
+
+def loads() -> Loads:
+    """A memory that several snapshots of one repository may share."""
+    return Memory(_LOADS)
+
+
+def _note(notes: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> ValueT:
+    """Notes what was found in a tree, which never changes; and forgets all when it is too much."""
+    if len(notes) >= _LOADS:
+        notes.clear()
+    notes[key] = value
+    return value
 
 
 @lru_cache(maxsize=4096)
@@ -82,9 +105,19 @@ def _revisions(folder: str, names: tuple[str, ...]) -> tuple[Place, ...]:
 class Snapshot:
     """Typed access to the registry in a tree."""
 
-    def __init__(self, tree: Tree, commit: str | None = None) -> None:
+    def __init__(self, tree: Tree, commit: str | None = None, known: Loads | None = None) -> None:
+        """Reads nothing yet.
+
+        Args:
+            tree: what to read.
+            commit: the commit whose tree it is, if it is one's.
+            known: what snapshots of the same repository have read.
+        """
         self.tree = tree
         self.commit = commit
+        self._known = loads() if known is None else known
+        self._resolved: dict[tuple[str, str, int, str], Loaded] = {}
+        self._standing: dict[tuple[str, str], Place | None] = {}
 
     # --- identity ------------------------------------------------------------------------
 
@@ -127,8 +160,9 @@ class Snapshot:
             CanonicalError: it is larger than `most` bytes.
         """
         entry = trees.find(self.tree, path)
-        if entry is None or entry.mode != FILE_MODE:
-            return None
+        return None if entry is None or entry.mode != FILE_MODE else self._bytes(path, entry, most)
+
+    def _bytes(self, path: str, entry: TreeEntry, most: int = document.MAX_BYTES) -> bytes:
         size = self.tree.size(entry)
         if size > most:
             raise CanonicalError(f"{size} bytes; at most {most}", code="too-large", place=path)
@@ -141,15 +175,24 @@ class Snapshot:
             RegistryError: there is none.
             CanonicalError, RecordError: it can't be read; `place` names the file.
         """
-        payload = self.payload(place.path)
-        if payload is None:
-            raise RegistryError(f"no such record: {place.path}", code="no-record", place=place.path)
+        path = place.path
+        entry = trees.find(self.tree, path)
+        if entry is None or entry.mode != FILE_MODE:
+            raise RegistryError(f"no such record: {path}", code="no-record", place=path)
+        name = f"{entry.oid} {path}"
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        payload = self._bytes(path, entry)
         try:
             record = _decode(payload, place.record_kind, place.depth)
         except MpgitError as error:
-            error.place = f"{place.path}: {error.place}" if error.place else place.path
+            error.place = f"{path}: {error.place}" if error.place else path
             raise
-        return Loaded(place, payload, record)
+        loaded = Loaded(place, payload, record)
+        if len(payload) <= _CACHED_BYTES:
+            self._known.put(name, loaded, 1)
+        return loaded
 
     def has(self, place: Place) -> bool:
         """Whether there is a file at the place."""
@@ -162,6 +205,10 @@ class Snapshot:
             RegistryError: it is missing, or its bytes have another digest.
             CanonicalError, RecordError: it can't be read.
         """
+        name = (kind, pin.id, pin.revision, pin.sha256)
+        known = self._resolved.get(name)
+        if known is not None:
+            return known
         loaded = self.load(Place(kind, pin.id, pin.revision))
         if loaded.sha256 != pin.sha256:
             raise RegistryError(
@@ -170,7 +217,7 @@ class Snapshot:
                 code="pin-digest",
                 place=loaded.place.path,
             )
-        return loaded
+        return _note(self._resolved, name, loaded)
 
     # --- revisions -----------------------------------------------------------------------
 
@@ -197,8 +244,12 @@ class Snapshot:
 
     def standing(self, kind: str, record_id: str) -> Place | None:
         """The newest revision that is not withdrawn."""
+        name = (kind, record_id)
+        if name in self._standing:
+            return self._standing[name]
         newest_first = reversed(self.revisions(kind, record_id))
-        return next((p for p in newest_first if not self.is_withdrawn(p)), None)
+        found = next((p for p in newest_first if not self.is_withdrawn(p)), None)
+        return _note(self._standing, name, found)
 
     def stands(self, place: Place) -> bool:
         """Whether this very revision is the one that stands."""
@@ -291,3 +342,18 @@ class Snapshot:
         found = self._located(place.folder)
         mine = (s for s in found if isinstance(s, SignaturePlace) and s.record == place)
         return sorted(mine, key=lambda signature: signature.path)
+
+
+def snapshot_at(repository: Repository, commit: str | None, known: Loads | None = None) -> Snapshot:
+    """The registry at a commit; an empty one for None.
+
+    Args:
+        repository: holds the commit.
+        commit: its id.
+        known: what snapshots of this repository have read.
+
+    Raises:
+        GitError: there is no such commit.
+    """
+    tree = EMPTY_TREE if commit is None else repository.commit(commit).tree
+    return Snapshot(GitTree(repository, tree), commit, known)

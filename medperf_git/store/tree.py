@@ -24,6 +24,8 @@ from medperf_git.vcs import Repository
 
 MAX_DEPTH: Final = 64
 """Folders within folders; records need nine."""
+MOST_FOLDERS: Final = 20_000
+"""Folders that a tree remembers: a walk through all of a large one must not fill the memory."""
 MAX_ENTRIES: Final = 200_000
 """Entries that one comparison or walk looks at: a small Git tree can spell out to billions."""
 
@@ -63,6 +65,8 @@ class GitTree:
         known = self._folders.get(folder)
         if known is None:
             oid = self._folder_oid(folder)
+            if len(self._folders) >= MOST_FOLDERS:
+                self._folders.clear()
             known = self._folders[folder] = self.repository.folder(oid) if oid else {}
         return known
 

@@ -15,6 +15,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from medperf_git.errors import TrustError
@@ -85,7 +86,7 @@ class Reader:
             raise TrustError("trailing data", code="trailing-data")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PublicKey:
     """An Ed25519 public key, on disk or in a hardware token.
 
@@ -149,7 +150,7 @@ class PublicKey:
             fields.append(self.application.encode())
         return pack(*fields)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """`algorithm base64`, without a comment: its one spelling."""
         return f"{self.algorithm} {base64.b64encode(self.blob).decode()}"

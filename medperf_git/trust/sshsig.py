@@ -20,6 +20,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -36,6 +37,11 @@ _END: Final = "-----END SSH SIGNATURE-----\n"
 _LINE: Final = 70
 _SIGNATURE_BYTES: Final = 64
 _USER_PRESENT: Final = 1
+
+
+# A few people sign most of what is signed.
+_key = lru_cache(maxsize=1024)(PublicKey.from_blob)
+_verifier = lru_cache(maxsize=1024)(Ed25519PublicKey.from_public_bytes)
 
 
 def signed_data(message: bytes, namespace: str) -> bytes:
@@ -91,7 +97,7 @@ class Signature:
         reader = Reader(blob)
         if reader.take(len(MAGIC)) != MAGIC or reader.take(4) != (1).to_bytes(4, "big"):
             raise TrustError("not an SSHSIG of version 1", code="bad-signature-format")
-        key = PublicKey.from_blob(reader.string())
+        key = _key(reader.string())
         namespace, reserved, algorithm, inner = (reader.string() for _ in range(4))
         reader.end()
         if reserved or algorithm != HASH:
@@ -123,7 +129,7 @@ class Signature:
                 + hashlib.sha256(data).digest()
             )
         try:
-            Ed25519PublicKey.from_public_bytes(self.key.point).verify(self.raw, data)
+            _verifier(self.key.point).verify(self.raw, data)
         except InvalidSignature as error:
             raise TrustError(
                 "the signature does not fit these bytes", code="bad-signature"

@@ -1,0 +1,31 @@
+"""Bounds for a listing git: silence counts only while somebody waits, and memory is bounded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from medperf_git.git_patience import Patience
+
+HUNGRY = "print(len(bytearray(3 << 30)))"
+
+
+def test_silence_counts_only_while_somebody_waits() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process, Patience(process, 0.1) as patience:
+        time.sleep(0.5)
+        assert process.poll() is None
+        with patience.waiting():
+            assert process.wait(10) < 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds another process")
+def test_memory_is_bounded() -> None:
+    words = [sys.executable, "-c", f"input(); {HUNGRY}"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        Patience(process)
+        _, said = process.communicate(b"\n")
+    assert process.returncode != 0
+    assert b"MemoryError" in said
