@@ -21,9 +21,9 @@ from pathlib import Path
 from medperf_git.analysis.leaderboard import leaderboard
 from medperf_git.analysis.results import results
 from medperf_git.checks.check import check
-from medperf_git.store.snapshot import Snapshot
+from medperf_git.store.snapshot import Snapshot, snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import audit, snapshot_at
+from medperf_git.workflows.audit import audit
 from medperf_git.workflows.session import refused
 
 __all__ = ["check", "leaderboard", "open_registry", "results"]

@@ -23,9 +23,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.store.tree import GitTree, walk
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import audit, snapshot_at
+from medperf_git.workflows.audit import audit
 
 TOP: Final = Path(__file__).resolve().parent.parent
 EXAMPLE: Final = TOP / "examples" / "preterm"

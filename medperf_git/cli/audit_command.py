@@ -15,10 +15,15 @@ from shlex import quote
 import click
 
 from medperf_git.cli import app
+from medperf_git.runtime.machine import cpus
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
 from medperf_git.workflows.allowed_signers import allowed_signers
-from medperf_git.workflows.audit import AuditReport, Progress, audit, rewritten, snapshot_at
-from medperf_git.workflows.own_audit import Remembered, audit_known
+from medperf_git.workflows.audit import audit, rewritten
+from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.own_audit import audit_known
+from medperf_git.workflows.own_part_audit import audit_known_part, refuse_whole_tree
+from medperf_git.workflows.proven import Remembered
 from medperf_git.workflows.tree_audit import audit_tree
 
 
@@ -55,7 +60,9 @@ def command(
 ) -> int:
     """Replay every transition of main and judge it; exit code 1 if any is refused."""
     door = (
-        _clone(git_dir, head, genesis, after) if git_dir else _known(common, head, after, full=full)
+        _clone(git_dir, head, genesis, after)
+        if git_dir
+        else _known(common, head, after, full=full, tree_only=tree_only)
     )
     with door as (repository, newest, pinned, run):
         if signers_file is not None:
@@ -93,7 +100,9 @@ def _clone(
         since = repository.resolve(after) if after else None
 
         def run(step: Progress) -> tuple[AuditReport, Remembered]:
-            report = audit(repository, newest, genesis=genesis, after=since, progress=step)
+            report = audit(
+                repository, newest, genesis=genesis, after=since, progress=step, processes=cpus()
+            )
             return report, Remembered()
 
         yield repository, newest, genesis, run
@@ -101,10 +110,12 @@ def _clone(
 
 @contextmanager
 def _known(
-    common: app.Common, head: str | None, after: str | None, *, full: bool
+    common: app.Common, head: str | None, after: str | None, *, full: bool, tree_only: bool
 ) -> Iterator[Door]:
     """The registry that this client knows."""
     with common.session() as session:
+        if tree_only:
+            refuse_whole_tree(session)
         newest = session.resolve(head) if head else session.forge.main() or session.main
         if head is None and not session.mirror.is_ancestor(session.main, newest):
             # An older main is a good history too; this client knows better.
@@ -112,6 +123,8 @@ def _known(
         since = session.resolve(after) if after else None
 
         def run(step: Progress) -> tuple[AuditReport, Remembered]:
+            if session.scope is not None:
+                return audit_known_part(session, newest, after=since, full=full, progress=step)
             return audit_known(session, newest, after=since, full=full, progress=step)
 
         yield session.mirror, newest, session.entry.genesis, run

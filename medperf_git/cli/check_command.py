@@ -13,8 +13,8 @@ import click
 from medperf_git.checks.check import check as judge
 from medperf_git.cli import app
 from medperf_git.cli.report_text import markdown, text
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import snapshot_at
 
 _CODES = {"complete": 0, "awaiting": 3, "invalid": 1}
 

@@ -27,19 +27,14 @@ from medperf_git.records.participant import Key, Participant
 from medperf_git.records.policy import Policy
 from medperf_git.records.root import Root
 from medperf_git.store.paths import REGISTRY, Place, SignaturePlace, locate
-from medperf_git.store.snapshot import Loaded, Snapshot
+from medperf_git.store.snapshot import Loaded, Snapshot, snapshot_at
 from medperf_git.store.tree import Tree
 from medperf_git.trust.authority import demand, keys_of
 from medperf_git.trust.keys import PublicKey
 from medperf_git.trust.sshsig import MAX_BYTES, Signature
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import (
-    AuditReport,
-    Failure,
-    Progress,
-    other_genesis,
-    snapshot_at,
-)
+from medperf_git.workflows.audit import other_genesis
+from medperf_git.workflows.audit_report import AuditReport, Failure, Progress
 
 CHECKED = "finished tree: each signature by a key that once stood; not that it stood then"
 MAX_PATHS = 1_000_000

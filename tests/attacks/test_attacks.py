@@ -11,8 +11,8 @@ import pytest
 
 from medperf_git.checks.check import RULES, check
 from medperf_git.checks.rule import Rule
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import snapshot_at
 from tests.attacks.corpus import FOLDER, KINDS, Attack, accepted, attacks, refused
 from tests.attacks.run import by_command, in_process, main, outcome
 

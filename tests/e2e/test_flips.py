@@ -14,7 +14,8 @@ from medperf_git.store.change import write_files
 from medperf_git.store.paths import GENESIS
 from medperf_git.store.tree import GitTree, find
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import AuditReport, audit
+from medperf_git.workflows.audit import audit
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.tree_audit import audit_tree
 from tests.e2e.stories import Told, copy_of, files_of, mpgit
 

@@ -14,9 +14,9 @@ from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.records.schema import schema_file
 from medperf_git.store.change import write_files
 from medperf_git.store.paths import GENESIS
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
 from medperf_git.workflows.allowed_signers import allowed_signers
-from medperf_git.workflows.audit import snapshot_at
 from tests.e2e.stories import BENCHMARK, EXAMPLE, HOSPITALS, MODELS, TOP, mpgit, signed
 from tests.e2e.test_signatures import STORY_KINDS, namespace, verifies
 

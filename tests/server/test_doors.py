@@ -19,8 +19,9 @@ from medperf_git.errors import GitError, RaceError
 from medperf_git.forge.base import TRAILER, Draft
 from medperf_git.forge.plain import PlainForge
 from medperf_git.store.change import write_files
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import audit, snapshot_at
+from medperf_git.workflows.audit import audit
 from medperf_git.workflows.server import Limits, init_server
 from tests.support.in_git import export
 from tests.support.servers import over_http, over_ssh

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,25 @@ def test_without_mpgit_nothing_passes(clone: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MPGIT", "/bin/true")  # the environment says nothing
     settings(clone, program="no-such-program")
     assert "is not complete" in push(clone, "HEAD:main")
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="without flock all are judged at once")
+def test_of_many_pushes_to_main_one_is_judged_at_a_time(clone: Path, tmp_path: Path) -> None:
+    program, log = tmp_path / "slow", tmp_path / "log"
+    program.write_text(f"#!/bin/sh\necho begin >>'{log}'\nsleep 0.5\necho end >>'{log}'\n")
+    program.chmod(0o755)
+    settings(clone, program=str(program))
+    names = []
+    for number in range(4):
+        git(clone, "checkout", "-b", f"side-{number}", "origin/main")
+        git(clone, "commit", "--allow-empty", "--message", f"one of many, {number}")
+        names.append(f"side-{number}:main")
+    with ThreadPoolExecutor(len(names)) as pool:
+        said = list(pool.map(lambda name: push(clone, name), names))
+    assert said.count("") == 1
+    assert all("rejected" in each for each in said if each)
+    lines = log.read_text().split()
+    assert lines == ["begin", "end"] * (len(lines) // 2)
 
 
 def test_a_participant_opens_only_so_many(clone: Path) -> None:

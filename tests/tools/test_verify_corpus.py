@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import snapshot_at
 from tests.attacks.corpus import Attack, Side, attacks
 from tests.support.readers import by_mpgit, by_script
 

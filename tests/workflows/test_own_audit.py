@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import medperf_git
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
+from medperf_git.workflows import proven
+from medperf_git.workflows.own_audit import audit_known
+from medperf_git.workflows.proven import Note
+from medperf_git.workflows.session import Session
 from tests.support.in_git import export
 from tests.support.simulator import Files, full_registry
 from tests.support.site import REGISTRY, Site
@@ -50,6 +57,14 @@ class Known:
     def dataset(self, name: str) -> Files:
         return self.registry.sign(self.registry.dataset(f"ky/{name}"), by=["ky"])
 
+    def synced(self) -> bytes:
+        """A note on the first sync that says the same, and is our own."""
+        home = self.site.home(WHO)
+        path = home.synced(REGISTRY)
+        note = Note(home, self.memory, self.site.genesis).recall()
+        Note(home, path, self.site.genesis).write(note)
+        return path.read_bytes()
+
     def remembers(self, **changes: Any) -> None:
         """Writes the memory anew, with changes."""
         data = {**json.loads(self.memory.read_text()), **changes}
@@ -77,50 +92,80 @@ def test_the_second_audit_says_what_the_first_has_read(known: Known) -> None:
     assert known.audit("--full")["commits"] == 19
 
 
-FOREIGN: dict[str, dict[str, Any]] = {
-    "of another registry": {"genesis": "0" * 64},
-    "by other rules": {"version": "0.0.0"},
-    "of no version": {"version": None},
-}
-
-
-@pytest.mark.parametrize("name", FOREIGN)
-def test_a_foreign_memory_is_not_believed(known: Known, name: str) -> None:
-    known.audit()
-    known.remembers(**FOREIGN[name])
-    report = known.audit()
-    assert (report["commits"], report["audited_before"]["commits"]) == (18, 0)
-
-
-DAMAGED: dict[str, Callable[[Known], object]] = {
+UNBELIEVED: dict[str, Callable[[Known], object]] = {
     "cut off": lambda known: known.memory.write_text(known.memory.read_text()[:40]),
     "a list": lambda known: known.memory.write_text("[]"),
+    "bytes": lambda known: known.memory.write_bytes(b"\xff\x00"),
     "a word for a commit": lambda known: known.remembers(head="main"),
+    "another commit": lambda known: known.remembers(head=known.line[3]),
+    "a commit of nowhere": lambda known: known.remembers(head="ab" * 20),
     "no head": lambda known: known.remembers(head=None),
     "words for a number": lambda known: known.remembers(commits="eighteen"),
     "truth for a number": lambda known: known.remembers(records=True),
+    "one record more": lambda known: known.remembers(records=1000),
+    "of another registry": lambda known: known.remembers(genesis="0" * 64),
+    "by other rules": lambda known: known.remembers(rules="0" * 64),
+    "of no rules": lambda known: known.remembers(rules=None),
+    "without its code": lambda known: known.remembers(code=None),
+    "a number for its code": lambda known: known.remembers(code=1),
+    "by another key": lambda known: known.site.home(WHO).audit_key.write_bytes(b"k" * 32),
+    "by no key": lambda known: known.site.home(WHO).audit_key.unlink(),
+    "the note of another kind": lambda known: known.memory.write_bytes(known.synced()),
 }
 
 
-@pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_memory_is_named_and_full_does_without_it(known: Known, name: str) -> None:
+@pytest.mark.parametrize("name", UNBELIEVED)
+def test_a_note_that_is_not_our_own_counts_for_nothing(known: Known, name: str) -> None:
     known.audit()
-    DAMAGED[name](known)
-    done = known.site.do(WHO, "audit", expect=2)
-    assert str(known.memory) in done.err
-    assert "next:" in done.err
-    assert known.audit("--full")["commits"] == 18
+    UNBELIEVED[name](known)
+    report = known.audit()
+    assert (report["commits"], report["audited_before"]["commits"]) == (18, 0)
     assert known.audit()["audited_before"]["commits"] == 18
+
+
+def test_other_rules_read_everything_again(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    known.audit()
+    monkeypatch.setattr(proven, "rule_set", lambda: "0" * 64)
+    home = known.site.home(WHO)
+    with Session.open(home, None) as session:
+        report, before = audit_known(session, session.main)
+    assert (report.commits, before.commits) == (18, 0)
+    assert Note(home, known.memory, known.site.genesis).recall().commits == 18
+
+
+def test_what_judges_is_part_of_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any change of a module that a verdict rests on is another set of rules."""
+    here = proven.rule_set()
+    top = Path(medperf_git.__file__).parent
+    for changed in (
+        "checks/result_rules.py",
+        "schemas/result.schema.json",
+        "canonical/shape.py",
+        "git_reader.py",
+        "workflows/audit_spans.py",
+    ):
+        copy = tmp_path / changed.replace("/", "-") / "medperf_git"
+        shutil.copytree(top, copy, ignore=shutil.ignore_patterns("__pycache__", "templates"))
+        monkeypatch.setattr(proven, "TOP", copy)
+        proven.rule_set.cache_clear()
+        assert proven.rule_set() == here
+        with (copy / changed).open("a") as file:
+            file.write("\n")
+        proven.rule_set.cache_clear()
+        assert proven.rule_set() != here, changed
+    monkeypatch.undo()
+    proven.rule_set.cache_clear()
 
 
 def test_a_main_that_lacks_what_was_audited_is_refused(known: Known) -> None:
     known.audit()
-    known.remembers(head="ab" * 20)
+    note = Note(known.site.home(WHO), known.memory, known.site.genesis)
+    note.write(replace(note.recall(), head="ab" * 20))
     assert known.audit(code=1)["error"]["code"] == "rewritten"
     assert known.audit("--full")["commits"] == 18
 
 
-def test_what_a_memory_hides_comes_out_with_full(known: Known) -> None:
+def test_a_poisoned_note_hides_nothing(known: Known) -> None:
     known.audit()
     forged = {
         path: data.replace(b"cases: 211", b"cases: 212")
@@ -130,8 +175,9 @@ def test_what_a_memory_hides_comes_out_with_full(known: Known) -> None:
     known.site.do(WHO, "registry", "sync", expect=1)
     for _ in range(2):  # a refused main is not remembered
         assert [failure["commit"] for failure in known.audit(code=1)["failures"]] == [bad]
-    known.remembers(head=bad)
-    assert known.audit("--full", code=1)["failures"][0]["commit"] == bad
+    known.remembers(head=bad, commits=19)
+    for words in ((), ("--full",)):
+        assert known.audit(*words, code=1)["failures"][0]["commit"] == bad
 
 
 def test_only_main_is_remembered(known: Known) -> None:
