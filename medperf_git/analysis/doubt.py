@@ -18,6 +18,7 @@ from functools import cache
 from medperf_git.errors import MpgitError
 from medperf_git.records.participant import Participant
 from medperf_git.store.paths import Place, SignaturePlace
+from medperf_git.store.scope import ScopedTree
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree
 from medperf_git.trust.authority import demand
@@ -64,7 +65,7 @@ class Doubts:
 
     def _came_since(self, path: str, since: str) -> bool:
         tree, head = self._snapshot.tree, self._snapshot.commit
-        if not isinstance(tree, GitTree) or head is None:
+        if not isinstance(tree, GitTree | ScopedTree) or head is None:
             return True  # without history nobody can tell: doubt
         added = tree.repository.last_change(path, head)
         try:

@@ -11,15 +11,31 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from medperf_git.analysis.results import ResultRow, results
+from medperf_git.analysis.results import Shown, results
 from medperf_git.errors import InputError
 from medperf_git.records.benchmark import Benchmark
 from medperf_git.records.metric import MetricDeclaration, MetricValue
 from medperf_git.store.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result that counts.
+
+    Attributes:
+        row: the result.
+        value: its primary metric.
+        cases: how many cases were evaluated.
+    """
+
+    row: Shown
+    value: MetricValue
+    cases: int
 
 
 @dataclass(frozen=True)
@@ -38,12 +54,12 @@ class Line:
     values: dict[str, MetricValue]
     mean: float
     cases: int
-    rows: tuple[ResultRow, ...]
+    rows: tuple[Shown, ...]
 
     @property
     def partial(self) -> tuple[str, ...]:
         """The datasets on whose cases the model failed in part."""
-        return tuple(r.result.dataset.id for r in self.rows if r.result.execution.partial)
+        return tuple(row.dataset for row in self.rows if row.partial)
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ class Leaderboard:
     metric: MetricDeclaration
     datasets: tuple[str, ...]
     lines: tuple[Line, ...]
-    left_out: tuple[ResultRow, ...]
+    left_out: tuple[Shown, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for ``--json``."""
@@ -102,35 +118,51 @@ def leaderboard(snapshot: Snapshot, benchmark: str) -> Leaderboard:
     """
     science = snapshot.benchmark(benchmark)
     if science is None:
-        raise InputError(
-            f"no benchmark {benchmark} stands",
-            code="no-record",
-            advice="`mpgit benchmark ls` lists them",
-        )
-    metric = next(m for m in science.metrics if m.id == science.primary_metric)
-    by_model: dict[str, list[ResultRow]] = {}
-    left_out = []
+        raise no_benchmark(benchmark)
+    entries, left_out = [], []
     for row in results(snapshot, benchmark):
         if row.state == "stands":
-            by_model.setdefault(row.result.model.id, []).append(row)
+            value = next(m for m in row.result.metrics if m.id == science.primary_metric)
+            entries.append(Entry(row, value, row.result.denominator.evaluated))
         elif row.state != "superseded":
             left_out.append(row)
-    lines = [_line(model, rows, metric) for model, rows in by_model.items()]
+    return ranked(science, entries, left_out)
+
+
+def no_benchmark(benchmark: str) -> InputError:
+    """The error for a benchmark that does not stand."""
+    return InputError(
+        f"no benchmark {benchmark} stands",
+        code="no-record",
+        advice="`mpgit benchmark ls` lists them",
+    )
+
+
+def ranked(science: Benchmark, entries: Iterable[Entry], left_out: Iterable[Shown]) -> Leaderboard:
+    """The leaderboard of a benchmark's results, wherever they were read.
+
+    Args:
+        science: the benchmark.
+        entries: the results that count, by path.
+        left_out: those that do not, by path.
+    """
+    metric = next(m for m in science.metrics if m.id == science.primary_metric)
+    by_model: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_model.setdefault(entry.row.model, []).append(entry)
+    lines = [_line(model, of_model) for model, of_model in by_model.items()]
     sign = -1 if metric.direction == "higher" else 1
     lines.sort(key=lambda line: (-len(line.values), sign * line.mean, line.model))
     datasets = sorted({name for line in lines for name in line.values})
     return Leaderboard(science, metric, tuple(datasets), tuple(lines), tuple(left_out))
 
 
-def _line(model: str, rows: list[ResultRow], metric: MetricDeclaration) -> Line:
-    values = {
-        row.result.dataset.id: next(m for m in row.result.metrics if m.id == metric.id)
-        for row in rows
-    }
+def _line(model: str, entries: list[Entry]) -> Line:
+    values = {entry.row.dataset: entry.value for entry in entries}
     return Line(
         model,
         dict(sorted(values.items())),
         mean([value.value for value in values.values()]),
-        sum(row.result.denominator.evaluated for row in rows),
-        tuple(rows),
+        sum(entry.cases for entry in entries),
+        tuple(entry.row for entry in entries),
     )

@@ -10,16 +10,24 @@ import click
 
 from medperf_git.analysis.leaderboard import Leaderboard, Line, leaderboard
 from medperf_git.cli import app
-from medperf_git.cli.run_command import measured
+from medperf_git.cli.index_view import indexed, no_index_option
+from medperf_git.cli.records_view import measured
+from medperf_git.index.query import leaderboard as indexed_leaderboard
 
 
 @click.command("leaderboard")
 @click.argument("benchmark")
+@no_index_option
 @app.options(app.registry_option, app.json_option)
-def command(*, benchmark: str, common: app.Common) -> None:
+def command(*, benchmark: str, no_index: bool, common: app.Common) -> None:
     """Order the models of BENCHMARK by the primary metric's mean over the datasets."""
     with common.session() as session:
-        board = leaderboard(session.snapshot(), benchmark)
+        with indexed(session, wanted=not no_index) as index:
+            board = (
+                leaderboard(session.snapshot(), benchmark)
+                if index is None
+                else indexed_leaderboard(index, benchmark)
+            )
         common.show(board.as_dict(), lambda: text(board))
 
 

@@ -7,7 +7,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -135,3 +135,11 @@ def _text(loaded: Loaded, data: dict[str, Any]) -> str:
 def record_name(record: Record) -> str:
     """A record's name for people."""
     return str(getattr(record, "name", ""))
+
+
+def measured(metric: Mapping[str, Any]) -> str:
+    """A metric with its interval, for people."""
+    text = f"{metric['value']:.3f}"
+    if "low" in metric:
+        text += f" ({metric['low']:.3f}–{metric['high']:.3f})"
+    return text

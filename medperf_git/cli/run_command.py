@@ -13,6 +13,7 @@ import click
 
 from medperf_git.cli import app
 from medperf_git.cli.main import particulars
+from medperf_git.cli.records_view import measured
 from medperf_git.cli.run_view import run_view
 from medperf_git.cli.workplace import capacity_of, capacity_options, workplace_of
 from medperf_git.workflows import schedule
@@ -143,11 +144,3 @@ def summary(outcomes: Sequence[Outcome], primary: str) -> str:
 
 def _state(outcome: Outcome) -> str:
     return ("measured" if outcome.fresh else "known") + (", partial" if outcome.partial else "")
-
-
-def measured(metric: dict[str, Any]) -> str:
-    """A metric with its interval, for people."""
-    text = f"{metric['value']:.3f}"
-    if "low" in metric:
-        text += f" ({metric['low']:.3f}–{metric['high']:.3f})"
-    return text

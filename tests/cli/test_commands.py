@@ -25,7 +25,9 @@ from medperf_git.errors import (
 )
 from tests.support.site import BENCHMARK, MPGIT, ROOT, Site, copy_site
 
-HEAVY = ("pydantic", "git", "gitdb", "docker", "cryptography", "jsonschema", "yaml")
+HEAVY = (
+    "pydantic", "git", "gitdb", "docker", "cryptography", "jsonschema", "yaml", "duckdb", "_duckdb",
+)  # fmt: skip
 
 
 def mpgit(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -224,6 +226,9 @@ READING: dict[str, tuple[tuple[str, ...], int]] = {
     "result ls --all": (("result", "ls", "--all"), 0),
     "result view": (("result", "view", f"{BENCHMARK}/ky/opt/oak/good"), 0),
     "leaderboard": (("leaderboard", BENCHMARK), 0),
+    "leaderboard --no-index": (("leaderboard", BENCHMARK, "--no-index"), 0),
+    "query": (("query", "SELECT * FROM records"), 0),
+    "query --schema": (("query", "--schema"), 0),
     "request ls": (("request", "ls"), 0),
     "request ls --all": (("request", "ls", "--all"), 0),
     "request view": (("request", "view", OPEN), 3),
