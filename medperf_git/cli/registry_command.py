@@ -178,33 +178,55 @@ def _where(
     return url or there, Guard(action, owners)
 
 
-def _refuse_entry(name: str, url: str, genesis: str = "0" * 64) -> None:
+def _refuse_entry(
+    name: str, url: str, genesis: str | None = None, benchmarks: tuple[str, ...] = ()
+) -> None:
     """Judged before anything is fetched or pushed: a typing error should cost nothing."""
     with app.typed("registry"):
-        RegistryEntry(name=name, url=url, genesis=genesis)
+        RegistryEntry(name=name, url=url, genesis=genesis or "0" * 64, benchmarks=benchmarks)
+
+
+_benchmarks_option = click.option(
+    "--benchmark",
+    "-b",
+    "benchmarks",
+    multiple=True,
+    metavar="OWNER/NAME",
+    help="Fetch and verify only this benchmark; may be given again.",
+)
 
 
 @command.command("add")
 @click.argument("name")
 @click.argument("url")
 @click.option("--genesis", help="The registry's published fingerprint: SHA-256, 64 hex digits.")
+@_benchmarks_option
 @_host_option
 @app.options(app.yes_option, app.json_option)
 def add(
-    *, name: str, url: str, genesis: str | None, host_kind: Kind | None, common: app.Common
+    *,
+    name: str,
+    url: str,
+    genesis: str | None,
+    benchmarks: tuple[str, ...],
+    host_kind: Kind | None,
+    common: app.Common,
 ) -> None:
-    """Join the registry at URL: fetch it, audit its whole history, remember it as NAME."""
-    if genesis is not None:
-        _refuse_entry(name, url, genesis)
-    else:
-        _refuse_entry(name, url)
+    """Join the registry at URL: fetch it, audit its whole history, remember it as NAME.
+
+    With --benchmark only what these benchmarks rest on is fetched and verified.
+    """
+    _refuse_entry(name, url, genesis, benchmarks)
+    if genesis is None:
         common.confirm("Without --genesis you trust whatever stands at this address today. Go on?")
     with app.progress("auditing") as step:
-        report = workflow.join(Home.from_environment(), name, url, genesis, step, host_kind)
+        home = Home.from_environment()
+        report = workflow.join(home, name, url, genesis, step, host_kind, benchmarks)
     common.show(
         report.as_dict(),
         f"{report.commits} commits and {report.records} records audited: accepted\n"
-        f"genesis {report.identity}",
+        + (f"checked: {report.checked}\n" if benchmarks else "")
+        + f"genesis {report.identity}",
     )
     app.next_step("mpgit benchmark ls, or mpgit participant register ID --name NAME")
 
@@ -218,9 +240,12 @@ def ls(*, common: app.Common) -> None:
         [entry.model_dump() for entry in entries],
         lambda: (
             app.table(
-                ("name", "participant", "key", "genesis", "address"),
+                ("name", "participant", "key", "genesis", "reads", "address"),
                 [
-                    (e.name, e.participant or "–", e.key or "–", e.genesis[:16], e.url)
+                    (
+                        *(e.name, e.participant or "–", e.key or "–", e.genesis[:16]),
+                        *(", ".join(e.benchmarks) or "everything", e.url),
+                    )
                     for e in entries
                 ],
             )
@@ -248,11 +273,31 @@ def sync(*, common: app.Common) -> int:
             },
             "\n".join(
                 [f"{report.commits} new commits, {report.records} new records: accepted"]
+                + ([f"checked: {report.checked}"] if session.scope else [])
                 + [f"sent {request.id}" for request in sent]
                 + [f"not sent: {p.slug}: {e.message}\n  next: {e.advice}" for p, e in failed]
             ),
         )
         return 1 if failed else 0
+
+
+@command.command("widen")
+@_benchmarks_option
+@click.option("--all", "everything", is_flag=True, help="From now on the whole registry.")
+@app.options(app.registry_option, app.json_option)
+def widen_part(*, benchmarks: tuple[str, ...], everything: bool, common: app.Common) -> None:
+    """Read more of a registry than what it was added with: fetch it and audit it."""
+    from medperf_git.workflows.widen import widen  # noqa: PLC0415 (start-up cost)
+
+    if bool(benchmarks) == everything:
+        raise click.UsageError("name one or more with --benchmark, or say --all")
+    with common.session() as session, app.progress("auditing") as step:
+        report = widen(session, None if everything else benchmarks, step)
+        common.show(
+            report.as_dict(),
+            f"{report.commits} commits and {report.records} records audited: accepted\n"
+            f"checked: {report.checked}",
+        )
 
 
 @command.command("status")
