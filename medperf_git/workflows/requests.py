@@ -1,15 +1,19 @@
 """Working with open requests: look, approve, merge, reject, withdraw.
 
 The verdict is always taken on the merged tree against the newest main, as ``merge`` would
-make it. Pushes race honestly: whoever is second is tried again on the new state.
+make it. Pushes race honestly: whoever is second is tried again on the new state, after a pause
+that grows and is left to chance, so that many who merge at once do not meet again and again.
 
 Example:
-    >>> MAX_TRIES
-    5
+    >>> [longest_pause(lost) for lost in (1, 2, 3, 9)]
+    [0.25, 0.5, 1.0, 2.0]
 """
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,7 +24,6 @@ from medperf_git.forge.base import TRAILER, Request, State
 from medperf_git.records.base import Record
 from medperf_git.store.change import merge_trees, write_files
 from medperf_git.store.paths import Place
-from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree, difference
 from medperf_git.trust.authority import demand
 from medperf_git.trust.keyring import Signer
@@ -28,7 +31,28 @@ from medperf_git.vcs import identity_from_environment
 from medperf_git.workflows.propose import refusal
 from medperf_git.workflows.session import Session, refused
 
-MAX_TRIES: Final = 5
+LEAST_TRIES: Final = 5
+"""So many, however long they take: a host with checks of its own needs minutes for one."""
+PATIENCE_SECONDS: Final = 120.0
+"""And more for so long: of many who merge at once each lost race is somebody else's merge."""
+_FIRST_PAUSE: Final = 0.25
+_LAST_PAUSE: Final = 2.0
+
+
+def longest_pause(lost: int) -> float:
+    """The most seconds to wait for the next try after so many lost ones."""
+    return min(_LAST_PAUSE, _FIRST_PAUSE * 2.0 ** min(lost - 1, 9))
+
+
+def _tries() -> Iterator[int]:
+    """The numbers of the tries, from 1; each but the first comes after a pause."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    number = 0
+    while number < LEAST_TRIES or time.monotonic() < until:
+        if number:
+            time.sleep(random.uniform(0, longest_pause(number)))  # noqa: S311 (no secret)
+        number += 1
+        yield number
 
 
 @dataclass(frozen=True)
@@ -70,7 +94,7 @@ def judge_request(session: Session, request: Request) -> Judged:
         tree = merge_trees(session.mirror, main, request.head)
     except RegistryError as error:
         return Judged(request, Report(main, request.head, (), ()), main, "", error)
-    head = Snapshot(GitTree(session.mirror, tree), request.head)
+    head = session.proposed(tree, request.head)
     return Judged(request, check(base, head), main, tree)
 
 
@@ -78,7 +102,7 @@ def added_records(session: Session, judged: Judged) -> list[tuple[Place, Record]
     """The records that a judged request adds, by place."""
     if judged.conflict is not None:
         return []
-    head = Snapshot(GitTree(session.mirror, judged.tree))
+    head = session.proposed(judged.tree)
     return [(status.place, head.load(status.place).record) for status in judged.report.records]
 
 
@@ -125,7 +149,7 @@ def approve(
         InputError: nothing in it asks for this signature, or it is not what was seen.
         RaceError: others kept adding to it.
     """
-    for _ in range(MAX_TRIES):
+    for _ in _tries():
         session.refresh()
         request = open_request(session, request_id)
         judged = judge_request(session, request)
@@ -163,14 +187,14 @@ def approve(
 
 def _digests(session: Session, judged: Judged) -> dict[str, str]:
     """What a request would add: the digest of each record by path."""
-    head = Snapshot(GitTree(session.mirror, judged.tree))
+    head = session.proposed(judged.tree)
     places = (status.place for status in judged.report.records)
     return {place.path: head.load(place).sha256 for place in places}
 
 
 def _signatures(session: Session, judged: Judged, signer: Signer) -> dict[str, bytes]:
     base = session.snapshot()
-    head = Snapshot(GitTree(session.mirror, judged.tree))
+    head = session.proposed(judged.tree)
     me = session.participant
     files: dict[str, bytes] = {}
     already = 0
@@ -208,7 +232,7 @@ def merge(session: Session, request_id: str, *, seen: Judged | None = None) -> s
         RegistryError: it conflicts with main.
         RaceError: main kept moving.
     """
-    for _ in range(MAX_TRIES):
+    for _ in _tries():
         session.refresh()
         request = open_request(session, request_id)
         judged = judge_request(session, request)
@@ -282,7 +306,7 @@ def close(session: Session, request_id: str, verb: str, reason: str) -> Request:
         InputError: not open, or not this participant's to withdraw.
         RaceError: others kept adding to it.
     """
-    for _ in range(MAX_TRIES):
+    for _ in _tries():
         session.refresh()
         request = open_request(session, request_id)
         if verb == "Withdraw" and request.participant != session.participant:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from medperf_git.errors import InputError, JudgedInvalidError
-from medperf_git.forge.base import MIRROR
+from medperf_git.errors import InputError, JudgedInvalidError, RaceError
+from medperf_git.forge.base import MIRROR, Request
+from medperf_git.forge.plain import PlainForge
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.trust.keyring import signer
@@ -216,6 +217,45 @@ def test_two_merges_at_once(asked: Site) -> None:
     listed = site.do("oak", "model", "ls", "--json").json
     assert {f"oak/{name}" for name in names} <= {line["record"]["id"] for line in listed}
     site.do("oak", "audit")
+
+
+def test_a_merge_that_keeps_coming_second_waits_longer_and_lands(
+    asked: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.do("oak", "model", "submit", asked.draft("late", model_draft("late")), "--yes")
+    pauses: list[float] = []
+    lost = iter(range(8))
+    real = PlainForge.merge
+
+    def second(forge: PlainForge, request: Request, main: str, commit: str) -> str:
+        if next(lost, None) is not None:
+            raise RaceError("somebody else pushed first")
+        return real(forge, request, main, commit)
+
+    monkeypatch.setattr(PlainForge, "merge", second)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    monkeypatch.setattr("random.uniform", lambda low, high: low + high)
+    asked.do("oak", "request", "merge", "oak/model-late-1")
+    assert pauses == [workflow.longest_pause(number) for number in range(1, 9)]
+    assert pauses == sorted(pauses)
+
+
+def test_a_merge_that_only_comes_second_gives_up_in_the_end(
+    asked: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.do("oak", "model", "submit", asked.draft("late", model_draft("late")), "--yes")
+    tried: list[str] = []
+
+    def second(_forge: PlainForge, request: Request, _main: str, _commit: str) -> str:
+        tried.append(request.id)
+        raise RaceError("somebody else pushed first")
+
+    monkeypatch.setattr(PlainForge, "merge", second)
+    monkeypatch.setattr(workflow, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("random.uniform", lambda low, _high: low)
+    done = asked.do("oak", "request", "merge", "oak/model-late-1", expect=1)
+    assert "others kept changing main or oak/model-late-1" in done.err
+    assert tried == ["oak/model-late-1"] * workflow.LEAST_TRIES
 
 
 def test_the_same_merge_twice_at_once_lands_once(asked: Site) -> None:
