@@ -142,3 +142,9 @@ class ArtefactError(ExecutionError):
     """An image, a source tree or a file is missing or is not what its digest says."""
 
     default_code = "artefact"
+
+
+class CacheError(MpgitError):
+    """What is kept to save time is not what it should be: thrown away, never a verdict."""
+
+    default_code = "cache"

@@ -19,6 +19,10 @@ MEASUREMENTS = {
     "many": "eight executions at once on this machine's processors, and the start of a run",
     "checks": "what a check costs in small and large registries",
     "growth": "how costs grow with a registry of 1,000 results and more",
+    "index": "what the index costs: made, brought up to date, asked; and its size",
+    "fets": "32 sites × 41 models, all by requests, against one plain server",
+    "partial": "what it costs to read one benchmark of a large registry, over HTTP",
+    "primitives": "an audit beside what it can't do without: reading, parsing, verifying",
     "audits": "how fast an audit replays a history",
     "fingerprints": "how fast datasets are fingerprinted and confirmed, beside OpenSSL",
 }

@@ -46,18 +46,18 @@ def _long() -> Iterator[str]:
     """Everything that people do, in one pack, as a clone has it."""
     with tempfile.TemporaryDirectory() as folder:
         made = long_history(Path(folder), LONG)
-        at: list[float] = []
+        at: dict[int, float] = {}
         with Repository.open(Path(made.folder)) as repository:
             began = time.perf_counter()
-            report = audit(
-                repository,
-                made.line[-1],
-                genesis=made.genesis,
-                progress=lambda _done, _all: at.append(time.perf_counter() - began),
-            )
+
+            def note(done: int, _all: int) -> None:
+                at[done] = time.perf_counter() - began
+
+            report = audit(repository, made.line[-1], genesis=made.genesis, progress=note)
     _refuse(accepted=report.accepted)
-    yield f"{LONG} commits of every kind: {LONG / at[-1]:.0f} commits/s, {at[-1]:.1f} s in all"
-    first, last = PART / at[PART - 1], PART / (at[-1] - at[-1 - PART])
+    whole = at[LONG]
+    yield f"{LONG} commits of every kind: {LONG / whole:.0f} commits/s, {whole:.1f} s in all"
+    first, last = PART / at[PART], PART / (whole - at[LONG - PART])
     yield f"ratio of the rates, the last {PART} to the first: {last / first:.2f}"
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from medperf_git.checks.check import check
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.change import write_files
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import snapshot_at
 from perf.timing import seconds, spread
 from tests.support import simulator
 

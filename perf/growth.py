@@ -1,8 +1,8 @@
 """How costs grow with a registry: the same questions to registries of 1,000 results and more.
 
-Registries are made by ``make_registry`` and really signed. Each figure is a whole process, its
-start included. `MPGIT_PERF_SIZES` names other sizes; what was measured is also written as JSON
-where `MPGIT_PERF_JSON` says.
+Registries are made by ``make_registry`` and really signed; one of their hospitals is the client,
+with its own key. Each figure is a whole process, its start included. `MPGIT_PERF_SIZES` names
+other sizes; what was measured is also written as JSON where `MPGIT_PERF_JSON` says.
 
 Example:
     $ MPGIT_PERF_SIZES=1000,10000,100000 python -m perf growth
@@ -20,29 +20,56 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from medperf_git.store.change import write_files
+from medperf_git.store.home import Home
+from medperf_git.store.paths import SignaturePlace, locate
 from medperf_git.store.tree import GitTree, difference, read
+from medperf_git.trust import keyring
 from medperf_git.vcs import Repository
 from perf.make_registry import make
+from perf.registry_clerk import Keys
 
-SIZES = (1_000, 10_000)
-TIMES = 5
-MPGIT = (sys.executable, "-m", "medperf_git")
-AUTHOR = ("perf", "perf@example")
-MAIN = "refs/heads/main"
+SIZES: Final = (1_000, 10_000)
+TIMES: Final = 5
+SEED: Final = "mpgit"
+AUTHOR: Final = ("perf", "perf@example")
+MAIN: Final = "refs/heads/main"
+KEY: Final = "laptop"
+_SPENT: Final = """
+import json, os, resource, subprocess, sys, time
+began = time.monotonic()
+code = subprocess.call(sys.argv[2:], stdout=subprocess.DEVNULL)
+spent = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+with open(sys.argv[1], "w") as file:
+    json.dump(spent, file)
+sys.exit(code)
+"""
+"""In a small process of its own: a child's peak of memory begins with its parent's size."""
 
 
 @dataclass(frozen=True)
 class Figures:
     """What was measured of one registry; seconds, and MB of memory or disk.
 
+    Memory is the peak of the largest process, mpgit or one of git that it started; what of a
+    pack is mapped counts.
+
     Attributes:
         results: how many it has.
+        made: to make it.
+        clone_mb: the repository.
         check: the verdict on a request of one result.
         join: the first sync of a new client, which audits everything.
         sync: the sync that brings one result.
-        leaderboard: of one benchmark.
+        index: the first leaderboard, which makes the index.
+        index_mb: the index.
+        leaderboard: of one benchmark, with the index made.
+        updated: the leaderboard after one more record: it brings the index up to date.
+        open: signing and opening a request of one record.
+        judge: the verdict on that request, by its number.
+        merge: merging it.
     """
 
     results: int
@@ -53,7 +80,20 @@ class Figures:
     join: float
     join_mb: float
     sync: float
+    sync_mb: float
+    index: float
+    index_made_mb: float
+    index_mb: float
     leaderboard: float
+    leaderboard_mb: float
+    updated: float
+    open: float
+    judge: float
+    merge: float
+    merge_mb: float
+
+
+FLAT: Final = ("check", "check_mb", "sync", "sync_mb", "open", "judge", "merge", "merge_mb")
 
 
 def measure() -> Iterator[str]:
@@ -64,77 +104,126 @@ def measure() -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="mpgit-perf-") as folder:
             figures = _figures(Path(folder), size)
         found.append(figures)
-        yield f"{size} results: made in {figures.made:.0f} s, {figures.clone_mb:.1f} MB"
-        yield f"  check of one result's request: {figures.check:.2f} s, {figures.check_mb:.0f} MB"
-        yield f"  first sync, which audits all: {figures.join:.1f} s, {figures.join_mb:.0f} MB"
-        yield f"  sync of one new result: {figures.sync:.2f} s"
-        yield f"  leaderboard: {figures.leaderboard:.2f} s"
-    small, large = found[0], found[-1]
-    yield (
-        f"{large.results} to {small.results} results: check {large.check / small.check:.2f}, its "
-        f"memory {large.check_mb / small.check_mb:.2f}, sync {large.sync / small.sync:.2f}"
-    )
-    if target := os.environ.get("MPGIT_PERF_JSON"):
-        Path(target).write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
+        data = asdict(figures)
+        yield f"{data.pop('results')} results:"
+        for name, value in data.items():
+            yield f"  {name}: {value:.2f}"
+        if target := os.environ.get("MPGIT_PERF_JSON"):
+            text = json.dumps([asdict(each) for each in found], indent=2)
+            Path(target).write_text(text + "\n")
+    small, large = (asdict(found[at]) for at in (0, -1))
+    ratios = ", ".join(f"{name} {large[name] / small[name]:.2f}" for name in FLAT)
+    yield f"{large['results']} to {small['results']} results: {ratios}"
 
 
 def _figures(folder: Path, size: int) -> Figures:
     registry = folder / "registry.git"
     began = time.monotonic()
-    made = make(registry, size, tell=lambda _line: None)
+    made = make(registry, size, seed=SEED, tell=lambda _line: None)
     took = time.monotonic() - began
-    size_mb = sum(p.stat().st_size for p in registry.rglob("*") if p.is_file()) / 1e6
+    clone = _megabytes(registry)
     with Repository.open(registry) as repository:
-        base, head, benchmark = _request(repository)
-        words = ("check", "--base", base, "--head", head, "--git-dir", str(registry))
-        checks = [_run(words) for _ in range(TIMES)]
-        # The client joins a registry that lacks the last result, which then comes.
-        repository.set_ref(MAIN, base)
-        home = {"MPGIT_HOME": str(folder / "home")}
-        joined = _run(
-            ("registry", "add", "r", str(registry), "--genesis", made.identity, "--yes"), home
-        )
-        repository.set_ref(MAIN, head)
-    synced = _run(("registry", "sync"), home)
-    boards = [_run(("leaderboard", benchmark), home) for _ in range(3)]
+        asked = _request(repository)
+    client = _Client(folder / "home", asked.owner)
+    revisions = ("--base", asked.base, "--head", asked.head)
+    checks = [client.do("check", *revisions, "--git-dir", str(registry)) for _ in range(TIMES)]
+    # The client joins a registry that lacks the last result, which then comes.
+    _set_main(registry, asked.base)
+    joined = client.do("registry", "add", "r", str(registry), "--genesis", made.identity, "--yes")
+    _set_main(registry, asked.head)
+    synced = client.do("registry", "sync")
+    index = client.do("leaderboard", asked.benchmark)
+    boards = [client.do("leaderboard", asked.benchmark) for _ in range(3)]
+    why = ("--reason", "The scanner was not calibrated.", "--yes")
+    opened = client.do("withdraw", asked.result, *why)
+    name = _open_request(registry)
+    judged = [client.do("request", "check", name) for _ in range(3)]
+    merged = client.do("request", "merge", name)
+    updated = client.do("leaderboard", asked.benchmark)
     return Figures(
-        size,
-        took,
-        size_mb,
-        statistics.median(seconds for seconds, _ in checks),
-        max(memory for _, memory in checks),
-        *joined,
-        synced[0],
-        statistics.median(seconds for seconds, _ in boards),
+        results=size,
+        made=took,
+        clone_mb=clone,
+        check=statistics.median(seconds for seconds, _ in checks),
+        check_mb=max(memory for _, memory in checks),
+        join=joined[0],
+        join_mb=joined[1],
+        sync=synced[0],
+        sync_mb=synced[1],
+        index=index[0],
+        index_made_mb=index[1],
+        index_mb=_megabytes(client.home.cache / "index"),
+        leaderboard=statistics.median(seconds for seconds, _ in boards),
+        leaderboard_mb=max(memory for _, memory in boards),
+        updated=updated[0],
+        open=opened[0],
+        judge=statistics.median(seconds for seconds, _ in judged),
+        merge=merged[0],
+        merge_mb=merged[1],
     )
 
 
-def _request(repository: Repository) -> tuple[str, str, str]:
-    """A request of one result on the state before the last commit; and the result's benchmark."""
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def _set_main(registry: Path, commit: str) -> None:
+    with Repository.open(registry) as repository:
+        repository.set_ref(MAIN, commit)
+
+
+def _open_request(registry: Path) -> str:
+    with Repository.open(registry) as repository:
+        (name,) = repository.refs("refs/heads/requests/")
+    return name.removeprefix("refs/heads/requests/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request of one result, on the state before the last commit."""
+
+    base: str
+    head: str
+    benchmark: str
+    result: str
+    owner: str
+
+
+def _request(repository: Repository) -> _Asked:
     main = repository.resolve(MAIN)
     base = repository.commit(main).parents[0]
     trees = [GitTree(repository, repository.commit(oid).tree) for oid in (base, main)]
     added = sorted(change.path for change in difference(*trees))
-    first = next(path for path in added if path.endswith("/1.yaml"))
-    stem = first.removesuffix(".yaml") + "."
-    files = {path: read(trees[1], path) or b"" for path in added if path.startswith(stem)}
+    signature = next(place for path in added if isinstance(place := locate(path), SignaturePlace))
+    record = signature.record
+    files = {path: read(trees[1], path) or b"" for path in (record.path, signature.path)}
     tree = write_files(repository, trees[0].oid, files)
     head = repository.write_commit(tree, [base], "Submit one result", AUTHOR)
-    return base, head, "/".join(first.split("/")[2:4])
+    benchmark = "/".join(record.id.split("/")[:2])
+    return _Asked(base, head, benchmark, record.path, signature.signer)
 
 
-def _run(words: tuple[str, ...], environment: dict[str, str] | None = None) -> tuple[float, float]:
-    """Seconds and MB that a command takes."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [*MPGIT, *words],
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    said = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
-    if status:
-        raise RuntimeError(f"{' '.join(words)}: {said.decode('utf-8', 'replace')[-2000:]}")
-    return seconds, usage.ru_maxrss / 1000
+class _Client:
+    """A client with the key of somebody whom the registry knows."""
+
+    def __init__(self, folder: Path, who: str) -> None:
+        self.home = Home(folder)
+        self._folder = folder
+        pem = folder.parent / "key.pem"
+        pem.write_bytes(Keys(SEED).private_pem(who))
+        keyring.import_key(self.home.key(KEY), pem, lambda _what: "")
+
+    def do(self, *words: str) -> tuple[float, float]:
+        """Seconds and MB that a command takes."""
+        said = self._folder.parent / "spent.json"
+        mpgit = (sys.executable, "-m", "medperf_git", *words)
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _SPENT, str(said), *mpgit],
+            env={**os.environ, "MPGIT_HOME": str(self._folder)},
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode not in (0, 3):
+            raise RuntimeError(f"{' '.join(words)}: {done.stderr.decode()[-2000:]}")
+        seconds, memory = json.loads(said.read_text())
+        return seconds, memory

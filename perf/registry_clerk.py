@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.records.codec import build, encode
@@ -46,6 +47,12 @@ class Keys:
     def public(self, name: str) -> str:
         """The public key's OpenSSH text."""
         return PublicKey(ED25519, self._private(name).public_key().public_bytes_raw()).text
+
+    def private_pem(self, name: str) -> bytes:
+        """The private key in OpenSSH's form, without a passphrase."""
+        return self._private(name).private_bytes(
+            Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()
+        )
 
     def sign(self, payload: bytes, namespace: str, name: str) -> bytes:
         """The armoured signature: what `sshsig.sign` makes, with the key unpacked only once."""

@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "Run a benchmark's models on a dataset, here.",
     "result": "Results: look, submit.",
     "leaderboard": "A benchmark's models, ordered.",
+    "query": "Any question to the registry, in SQL.",
+    "export": "The registry in other forms: Parquet.",
     "request": "Open requests: look, approve, merge.",
     "check": "The verdict on a transition.",
     "audit": "Check main's whole history.",

@@ -45,7 +45,7 @@ def ls(*, common: app.Common) -> None:
 @click.option(
     "--leftovers", "with_leftovers", is_flag=True, help="What killed runs left (default)."
 )
-@click.option("--cache", is_flag=True, help="Artefacts that can be had again, and scratch folders.")
+@click.option("--cache", is_flag=True, help="What can be had again: artefacts, indexes, scratch.")
 @click.option("--executions", is_flag=True, help="Executions whose results are registered.")
 @click.option(
     "--dataset",

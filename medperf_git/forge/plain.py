@@ -71,7 +71,7 @@ class PlainForge:
         oid = self._mirror.find(f"{MIRROR}requests/{request_id}")
         if oid is not None:
             return Request(request_id, oid, "open", self._title(oid))
-        ended = [r for r in self._merged() + self._closed() if r.id == request_id]
+        ended = [r for r in self._merged(request_id) + self._closed() if r.id == request_id]
         if ended:
             # A slug can be used again: the last one is meant.
             return max(ended, key=lambda request: self._mirror.commit(request.head).time)
@@ -83,10 +83,11 @@ class PlainForge:
         first = next(self._mirror.first_parents(oid, main), oid)
         return self._mirror.commit(first).subject
 
-    def _merged(self) -> list[Request]:
+    def _merged(self, request_id: str = "") -> list[Request]:
+        """Merged requests, oldest first; those with this id, or all of them."""
         main = self.main()
         found = []
-        for oid in [] if main is None else self._mirror.first_parents(main):
+        for oid in [] if main is None else self._mirror.saying(TRAILER + request_id, main):
             commit = self._mirror.commit(oid)
             for line in commit.message.splitlines():
                 if line.startswith(TRAILER):

@@ -29,7 +29,7 @@ from medperf_git.store.change import write_files
 from medperf_git.store.home import damaged, read_json, write_json
 from medperf_git.store.paths import Place
 from medperf_git.store.snapshot import Snapshot
-from medperf_git.store.tree import GitTree, OverlayTree, read
+from medperf_git.store.tree import OverlayTree, read
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import identity_from_environment
 from medperf_git.workflows.request_text import request_body
@@ -273,11 +273,12 @@ def _open(session: Session, proposal: Proposal, draft: Draft) -> Request:
             raise
         session.refresh()
         request = session.forge.request(draft.id)
-        tree = GitTree(session.mirror, session.mirror.commit(request.head).tree)
+        there = session.proposed(session.mirror.commit(request.head).tree)
+        tree = there.tree
         if all(read(tree, path) == payload for path, payload in proposal.files.items()):
             # A client that died between sending and noting it: it is sent.
             return request
-        if _adds(session, tree) == {place.path for place in proposal.places}:
+        if _adds(session, there) == {place.path for place in proposal.places}:
             return _sent_anew(session, proposal, draft, request)
         if any(read(tree, place.path) is not None for place in proposal.places):
             raise
@@ -286,9 +287,9 @@ def _open(session: Session, proposal: Proposal, draft: Draft) -> Request:
         return session.forge.open(replace(draft, id=other))
 
 
-def _adds(session: Session, tree: GitTree) -> set[str]:
+def _adds(session: Session, head: Snapshot) -> set[str]:
     """The records that a request adds, by path."""
-    report = check(session.snapshot(), Snapshot(tree))
+    report = check(session.snapshot(), head)
     return {status.place.path for status in report.records}
 
 

@@ -25,14 +25,16 @@ from medperf_git.records.schema import schema_file, schema_text
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.paths import Place
-from medperf_git.store.snapshot import Snapshot
+from medperf_git.store.snapshot import Snapshot, snapshot_at
 from medperf_git.store.tree import GitTree, MemoryTree, find
 from medperf_git.trust import keyring
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import Repository, identity_from_environment
-from medperf_git.workflows.audit import AuditReport, Progress, snapshot_at
+from medperf_git.workflows.audit_part import identity_of
+from medperf_git.workflows.audit_report import AuditReport, Progress
 from medperf_git.workflows.github import Guard
 from medperf_git.workflows.hosts import forge_of
+from medperf_git.workflows.partial import bringer
 from medperf_git.workflows.propose import (
     Proposal,
     clear_scratch,
@@ -198,8 +200,9 @@ def join(
     genesis: str | None,
     progress: Progress,
     kind: Kind | None = None,
+    benchmarks: Sequence[str] = (),
 ) -> AuditReport:
-    """Adds a registry: fetches and audits all of its history.
+    """Adds a registry: fetches and audits all of its history, or what touches some benchmarks.
 
     Args:
         home: this client's files.
@@ -209,6 +212,7 @@ def join(
             has asked).
         progress: called after each audited transition.
         kind: what the host speaks; None to find out.
+        benchmarks: which are read; none: everything.
 
     Returns:
         The audit; where it was refused, nothing was added.
@@ -220,8 +224,14 @@ def join(
     mirror = create_mirror(home, name)
     try:
         entry = RegistryEntry(
-            name=name, url=url, genesis=genesis or "0" * 64, host=recognise(url, kind).kind
+            name=name,
+            url=url,
+            genesis=genesis or "0" * 64,
+            host=recognise(url, kind).kind,
+            benchmarks=tuple(dict.fromkeys(benchmarks)),
         )
+        if entry.benchmarks:
+            mirror.narrow()
         forge = forge_of(home, entry, mirror, lambda _line: None)
         forge.fetch()
         main = forge.main()
@@ -229,7 +239,7 @@ def join(
             raise RegistryError(
                 "not a registry: the repository is empty", code="no-registry", place=url
             )
-        identity = genesis or snapshot_at(mirror, main).identity
+        identity = genesis or identity_of(mirror, main, bringer(mirror, url))
         entry = entry.model_copy(update={"genesis": identity})
         session = Session(home, entry, mirror, forge)
         report = session.accept(progress)

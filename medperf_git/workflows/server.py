@@ -105,6 +105,8 @@ def _configuration(program: Path, limits: Limits) -> str:
             # The hook's message is the answer, even where an older push could not tell.
             "advertiseAtomic": "true",
         },
+        # Clients that read one benchmark leave the others' files out and ask for files by id.
+        "uploadpack": {"allowFilter": "true", "allowAnySHA1InWant": "true"},
         "mpgit": {
             "program": _quoted(str(program)),
             "maxObjects": str(limits.objects),

@@ -17,17 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medperf_git.atomic import lock
-from medperf_git.errors import InputError, RegistryError, TrustError
+from medperf_git.errors import GitError, InputError, RegistryError, TrustError
 from medperf_git.forge.base import MIRROR, Forge
 from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.site_rules import SiteRules, load_site_rules
-from medperf_git.store.snapshot import Snapshot
+from medperf_git.store.snapshot import Snapshot, snapshot_at
+from medperf_git.store.tree import GitTree
 from medperf_git.trust import keyring
 from medperf_git.trust.keyring import AskPassphrase, Signer, signer
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import AuditReport, Progress, audit, snapshot_at
+from medperf_git.workflows.audit import rewritten
+from medperf_git.workflows.audit_part_report import Known, PartialReport
+from medperf_git.workflows.audit_report import AuditReport, Progress
 from medperf_git.workflows.hosts import forge_of
+from medperf_git.workflows.mirror_audit import audit_mirror
+from medperf_git.workflows.partial import bringer, part_of, proposed, recall, remember, seen_at
 
 CHECKED = "refs/mpgit/checked"
 """The last commit of main that this client has audited."""
@@ -67,6 +72,8 @@ class Session:
                 advice=f"mpgit registry add {entry.name} {entry.url} --genesis {entry.genesis}",
             )
         with Repository.open(path) as mirror:
+            if entry.benchmarks:
+                mirror.narrow()
             yield cls(home, entry, mirror, forge_of(home, entry, mirror, tell))
 
     # --- who ---------------------------------------------------------------------------------
@@ -157,9 +164,47 @@ class Session:
             )
         return checked
 
+    @property
+    def scope(self) -> tuple[str, ...] | None:
+        """The benchmarks that this client reads; None for everything."""
+        return part_of(self.entry)
+
     def snapshot(self) -> Snapshot:
-        """The registry at that commit."""
-        return snapshot_at(self.mirror, self.main)
+        """The registry at that commit; of a part, that part.
+
+        Raises:
+            RegistryError: none was checked yet, or another part.
+        """
+        main = self.main
+        if self.scope is None:
+            return snapshot_at(self.mirror, main)
+        return seen_at(self.mirror, main, self._known(main).scope)
+
+    def _known(self, main: str) -> Known:
+        known = recall(self.home, self.entry, main)
+        if known.head != main:
+            raise RegistryError(
+                f"this part of {self.entry.name} was not checked yet",
+                code="not-synced",
+                place=", ".join(self.scope or ()),
+                advice="mpgit registry sync",
+            )
+        return known
+
+    def proposed(self, tree: str, commit: str | None = None) -> Snapshot:
+        """A tree that a request would make main, as it is judged against `snapshot`.
+
+        Args:
+            tree: its id.
+            commit: the commit whose tree it is, if it is one's.
+
+        Raises:
+            GitError: `not-fetched`: it changes something that this client does not read.
+        """
+        if self.scope is None:
+            return Snapshot(GitTree(self.mirror, tree), commit)
+        base = seen_at(self.mirror, self.main, self._known(self.main).scope)
+        return proposed(base, self.mirror, tree, commit, bringer(self.mirror, self.entry.url))
 
     # --- what is new -------------------------------------------------------------------------
 
@@ -171,8 +216,15 @@ class Session:
             RegistryError: another genesis, or a main that does not descend from the mark.
         """
         with self.locked():
+            known = self.forge.main()
             self.forge.fetch()
-            return self.accept(progress)
+            try:
+                return self.accept(progress)
+            except GitError:
+                # Something did not come: with main where it was, the next fetch asks for it again.
+                if known is not None:
+                    self.mirror.set_ref(MIRROR + "main", known)
+                raise
 
     def locked(self) -> AbstractContextManager[None]:
         """Held while the mirror moves, so that two processes take turns."""
@@ -193,12 +245,44 @@ class Session:
                 advice="check the address; `mpgit registry init` makes a new registry",
             )
         before = self.mirror.find(CHECKED)
-        report = audit(
-            self.mirror, head, genesis=self.entry.genesis, after=before, progress=progress
-        )
+        if self.scope is not None:
+            return self._accept_part(head, before, progress)
+        report = audit_mirror(self.home, self.entry, self.mirror, head, before, progress)
         if report.accepted:
             self.mirror.set_ref(CHECKED, head)
         return report
+
+    def _accept_part(self, head: str, before: str | None, progress: Progress) -> AuditReport:
+        known = recall(self.home, self.entry, before)
+        lost = before is not None and not known.head  # else the audit itself sees to this
+        if lost and before not in set(self.mirror.first_parents(head)):
+            raise rewritten(str(before), head)
+        report, known = self.audit_part(head, known, progress)
+        if report.accepted:
+            remember(self.home, self.entry, known)
+            self.mirror.set_ref(CHECKED, head)
+        return report
+
+    def audit_part(
+        self, head: str, known: Known, progress: Progress = lambda _done, _all: None
+    ) -> tuple[PartialReport, Known]:
+        """Audits the part that this client reads; remembers nothing.
+
+        Raises:
+            RegistryError: another genesis, or a main that does not descend from what is known.
+            GitError: something in scope can't be had.
+        """
+        # Start-up cost: most commands audit nothing.
+        from medperf_git.workflows.audit_part import audit_part  # noqa: PLC0415
+
+        return audit_part(
+            self.mirror,
+            head,
+            genesis=self.entry.genesis,
+            known=known,
+            bring=bringer(self.mirror, self.entry.url),
+            progress=progress,
+        )
 
     def refresh(self) -> None:
         """As `sync`, for work that builds on the newest main.

@@ -27,7 +27,7 @@ from medperf_git.workflows.storage_owners import Owners, owners_of
 
 Kind = Literal[
     "file", "tree", "image", "scratch", "dataset", "execution", "logs", "mirror", "outbox",
-    "leftover", "group", "container",
+    "index", "leftover", "group", "container",
 ]  # fmt: skip
 _LOGS: Final = frozenset({"logs"})
 _PARTS: Final = 3
@@ -73,7 +73,7 @@ def stored(home: Home) -> list[Item]:
         InputError: the list of registries was damaged.
     """
     owners = owners_of(home)
-    found = [*_cache(home, owners), *_scratch(home)]
+    found = [*_cache(home, owners), *_scratch(home), *_indexes(home)]
     for entry in home.configuration().registries:
         found += [
             *_datasets(home, entry), *_executions(home, entry, owners),
@@ -112,6 +112,19 @@ def _scratch(home: Home) -> Iterator[Item]:
         belongs = "a compatibility test, with its logs"
         yield Item(
             "scratch", path, path.name, usage(path), belongs, "by testing again", state, (guard,)
+        )  # fmt: skip
+
+
+def _indexes(home: Home) -> Iterator[Item]:
+    names = {entry.genesis: entry.name for entry in home.configuration().registries}
+    for path in _entries(home.indexes, home.cache):
+        name = names.get(path.name[:64], path.name[:12])
+        guard = path / "lock"
+        state = "in use" if is_locked(guard) else ""
+        belongs = f"the registry {name}"
+        yield Item(
+            "index", path, name, usage(path), belongs, "from the mirror, by asking again", state,
+            (guard,),
         )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def choose(home: Home, wanted: Wanted) -> Choice:
 
 
 def _asked(item: Item, wanted: Wanted) -> bool:
-    if item.kind in ("file", "tree", "image", "scratch"):
+    if item.kind in ("file", "tree", "image", "scratch", "index"):
         return wanted.cache
     if item.kind == "execution":
         return wanted.executions
