@@ -15,12 +15,13 @@ from typing import Final
 
 from medperf_git.errors import GitError
 from medperf_git.git_objects import FILE_MODE
-from medperf_git.store.home import Home, RegistryEntry, damaged, read_json, write_json
+from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.scope import Scope, ScopedSnapshot, ScopedTree
 from medperf_git.store.tree import GitTree, difference
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit_part_report import Bring, Coverage, Known
 from medperf_git.workflows.proven import rule_set
+from medperf_git.workflows.sealed import seal, unseal
 
 _AT_ONCE: Final = 50_000
 """How many files one request asks for."""
@@ -61,38 +62,29 @@ def recall(home: Home, entry: RegistryEntry, head: str | None, *, rules: bool = 
         entry: the registry.
         head: the commit that this client has checked.
         rules: nothing either where other rules judged.
-
-    Raises:
-        InputError: the file was damaged.
     """
-    path = home.part(entry.name)
-    data = read_json(path) or {}
+    data = unseal(home, home.part(entry.name)) or {}
     nothing = Known(Scope(tuple(entry.benchmarks)))
     same = (data.get("genesis"), data.get("benchmarks")) == (entry.genesis, [*entry.benchmarks])
     if head is None or data.get("head") != head or not same:
         return nothing
-    if rules and data.get("rules") != rule_set():
+    if rules and data["rules"] != rule_set():
         return nothing
-    try:
-        scope = Scope(nothing.scope.benchmarks, frozenset(map(str, data["folders"])))
-        return Known(scope, head, Coverage(**data["coverage"]))
-    except (KeyError, TypeError) as error:
-        raise damaged(path, "not what an audit writes") from error
+    scope = Scope(nothing.scope.benchmarks, frozenset(data["folders"]))
+    return Known(scope, head, Coverage(**data["coverage"]))
 
 
 def remember(home: Home, entry: RegistryEntry, known: Known) -> None:
     """Writes down what was audited."""
-    write_json(
-        home.part(entry.name),
-        {
-            "rules": rule_set(),
-            "genesis": entry.genesis,
-            "benchmarks": [*entry.benchmarks],
-            "head": known.head,
-            "folders": sorted(known.scope.folders),
-            "coverage": asdict(known.coverage),
-        },
-    )
+    noted = {
+        "rules": rule_set(),
+        "genesis": entry.genesis,
+        "benchmarks": [*entry.benchmarks],
+        "head": known.head,
+        "folders": sorted(known.scope.folders),
+        "coverage": asdict(known.coverage),
+    }
+    seal(home, home.part(entry.name), noted)
 
 
 # --- looking at what was fetched --------------------------------------------------------------

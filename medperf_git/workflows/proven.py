@@ -1,10 +1,9 @@
 """What was found good before: how far the audits of a registry got on this machine.
 
 A commit names, by its id, every commit and blob before it; so one id says what is proven. It is
-believed only where this client wrote it, about this registry, with these rules: a note carries a
-code over all of that, by a key which lies in the client's home, and `rule_set` is a digest of the
-code that judges. Anything else (damaged, changed by hand, copied from elsewhere, left by another
-version) counts for nothing, and all is read again.
+believed only where this client wrote it (`sealed`), about this registry, with these rules:
+`rule_set` is a digest of the code that judges. Anything else (damaged, changed by hand, copied from
+elsewhere, left by another version) counts for nothing, and all is read again.
 
 Example:
     >>> len(rule_set()), rule_set() == rule_set()
@@ -13,28 +12,23 @@ Example:
 
 from __future__ import annotations
 
-import hmac
-import json
-import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cryptography
 import pydantic
 
-from medperf_git.atomic import write_bytes
-from medperf_git.errors import InputError
-from medperf_git.store.home import Home, read_json, write_json
+from medperf_git.store.home import Home
 from medperf_git.version import __version__
+from medperf_git.workflows.sealed import seal, unseal
 
 TOP: Final = Path(__file__).resolve().parent.parent
 """The package's own code."""
-_KEY_BYTES: Final = 32
 _EVERY_SECONDS: Final = 5
 _JUDGING: Final = ("canonical", "records", "schemas", "store", "trust", "checks")
 """The packages whose code, or text, decides a verdict; besides them the modules at the top."""
@@ -90,13 +84,8 @@ class Note:
 
     def recall(self) -> Remembered:
         """What was noted; nothing, unless it is our own, of this registry, by these rules."""
-        try:
-            data = read_json(self._path) or {}
-        except (InputError, OSError):
-            return Remembered()
-        code = data.pop("code", None)
-        good = isinstance(code, str) and hmac.compare_digest(code, self._code(data))
-        if not good or (data["rules"], data["genesis"]) != (rule_set(), self._identity):
+        data = unseal(self._home, self._path)
+        if not data or (data["rules"], data["genesis"]) != (rule_set(), self._identity):
             return Remembered()
         return Remembered(data["head"], data["commits"], data["records"])
 
@@ -107,7 +96,7 @@ class Note:
             InputError: it can't be written.
         """
         data = {"rules": rule_set(), "genesis": self._identity, **asdict(proven)}
-        write_json(self._path, {**data, "code": self._code(data)})
+        seal(self._home, self._path, data)
 
     def keep(self, before: Remembered) -> Callable[[str, int, int], None]:
         """What an audit may call as it goes on (`audit.Proven`); notes it now and then.
@@ -124,18 +113,3 @@ class Note:
                 last = time.monotonic()
 
         return proven
-
-    def _code(self, data: Mapping[str, Any]) -> str:
-        said = json.dumps([self._path.name, data], sort_keys=True).encode()
-        return hmac.new(self._key(), said, sha256).hexdigest()
-
-    def _key(self) -> bytes:
-        path = self._home.audit_key
-        try:
-            key = path.read_bytes()
-        except FileNotFoundError:
-            key = b""
-        if len(key) != _KEY_BYTES:
-            key = secrets.token_bytes(_KEY_BYTES)
-            write_bytes(path, key)
-        return key

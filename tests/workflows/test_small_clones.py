@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,3 +232,17 @@ def test_without_a_pinned_genesis_the_one_that_is_there_is_taken(host: Site, url
     done = host.do(WHO, "registry", "add", "r", url, "-b", BENCHMARK, "--yes")
     assert f"genesis {host.genesis}" in done.out
     assert host.home(WHO).registry("r").genesis == host.genesis
+
+
+def test_a_poisoned_memory_of_the_part_counts_for_nothing(host: Site, url: str) -> None:
+    add(host, url)
+    note = host.home(WHO).part("r")
+    good = note.read_text()
+    assert host.do(WHO, "audit", "--json").json["audited_before"]["commits"] > 0
+    changes: dict[str, object] = {
+        "folders": [], "coverage": {}, "rules": "0" * 64, "code": "0" * 64,
+    }  # fmt: skip
+    for name, value in changes.items():
+        note.write_text(json.dumps({**json.loads(good), name: value}))
+        report = host.do(WHO, "audit", "--json").json
+        assert (report["verdict"], report["audited_before"]["commits"]) == ("accepted", 0)
