@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
@@ -207,9 +207,32 @@ class GitCommands:
         """
         options = ["--prune", *(["--refetch"] if again else []), "--"]
         chosen = _NARROW if narrow else _WHOLE
-        self._fetch(refuse_url(url), [*options, _PROMISED, *refspecs], chosen)
+        if not self._is_smart(refuse_url(url)):
+            if narrow:
+                raise _no_partial(url, "there is no git behind the address, only files")
+            chosen = ""
+        source = _PROMISED if chosen else refuse_url(url)
+        self._fetch(refuse_url(url), [*options, source, *refspecs], chosen)
         if not narrow:
             self._tidy()
+
+    def _is_smart(self, url: str) -> bool:
+        """Whether git itself answers at an address, and not only its files lie there.
+
+        Of a web server without git, `git fetch` asks for what was promised by starting itself
+        again and again, without end. An address that does not answer is left to the fetch.
+        """
+        scheme = url.partition("://")[0]
+        if scheme not in ("http", "https"):
+            return True
+        ask = self._git(c=["protocol.version=2"])
+        helper = {"http": ask.remote_http, "https": ask.remote_https}[scheme]
+        with _lines("stateless-connect git-upload-pack") as question:
+            # gitremote-helpers(7); the first line is empty where the connection stands.
+            _, said, _ = helper(
+                "probe", url, istream=question, with_extended_output=True, with_exceptions=False
+            )
+        return not str(said).startswith("fallback")
 
     def fetch_objects(self, url: str, oids: Sequence[str]) -> None:
         """Fetches objects by their ids, all in one request.
@@ -217,9 +240,7 @@ class GitCommands:
         Raises:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
-        with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{oid}\n" for oid in oids).encode())
-            wanted.seek(0)
+        with _lines(*oids) as wanted:
             self._fetch(refuse_url(url), ["--stdin", "--", _PROMISED], _NARROW, wanted)
 
     def _tidy(self) -> None:
@@ -237,23 +258,17 @@ class GitCommands:
         # knows of one, so that a missing object is an error there and nothing asks the network.
         promise = (f"url={url}", "promisor=true", f"partialCloneFilter={chosen}")
         settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2"]
-        settings += [f"remote.{_PROMISED}.{each}" for each in promise]
         always = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
-        always += [f"--filter={chosen}"]
+        if chosen:
+            settings += [f"remote.{_PROMISED}.{each}" for each in promise]
+            always += [f"--filter={chosen}"]
         if istream is not None:
             settings += ["fetch.negotiationAlgorithm=noop"]
         try:
             self._git(c=settings).fetch(*always, *words, istream=istream)
         except git.GitCommandError as error:
             if istream is not None and _NO_PARTIAL.search(str(error.stderr)):
-                raise GitError(
-                    f"{url} does not give single files: {_reason(error)}",
-                    code="no-partial",
-                    place=url,
-                    advice="its server has to allow uploadpack.allowFilter and "
-                    "uploadpack.allowAnySHA1InWant (docs/small-clones.md); or read all of it: "
-                    "`mpgit registry add` without --benchmark",
-                ) from error
+                raise _no_partial(url, _reason(error)) from error
             advice = "everything but fetching and sending works without network"
             raise _failed("can't fetch from", url, error, advice) from error
 
@@ -295,6 +310,26 @@ class GitCommands:
                     f"somebody else pushed first: {_reason(error)}", place=url
                 ) from error
             raise _failed("can't push to", url, error, "nothing was lost") from error
+
+
+@contextmanager
+def _lines(*words: str) -> Iterator[IO[bytes]]:
+    """A file that nobody else sees, with a line for each word."""
+    with tempfile.TemporaryFile() as file:
+        file.write("".join(f"{word}\n" for word in words).encode())
+        file.seek(0)
+        yield file
+
+
+def _no_partial(url: str, why: str) -> GitError:
+    """The error for a server that gives all or nothing."""
+    return GitError(
+        f"{url} does not give single files: {why}",
+        code="no-partial",
+        place=url,
+        advice="its server has to allow uploadpack.allowFilter and uploadpack.allowAnySHA1InWant "
+        "(docs/small-clones.md); or read all of it: `mpgit registry add` without --benchmark",
+    )
 
 
 def _failed(what: str, url: str, error: git.GitCommandError, more: str = "") -> GitError:

@@ -25,13 +25,30 @@ from medperf_git.version import __version__
 TOP: Final = Path(__file__).resolve().parent.parent
 LINES: Final = {
     "check": ("check of one result's request", "#1b6ca8"),
+    "open": ("opening a request of one record", "#7b52ab"),
+    "judge": ("its verdict, by number", "#4a90a4"),
+    "merge": ("merging it", "#b0507c"),
     "sync": ("sync of one new result", "#2a9d5c"),
     "leaderboard": ("leaderboard of one benchmark", "#c9731e"),
+    "updated": ("leaderboard after one more record", "#8a8a2b"),
+    "index": ("making the index", "#6b6b6b"),
     "join": ("first sync: audit of everything", "#a83232"),
 }
+SIZES: Final = {
+    "check_mb": "memory: check",
+    "sync_mb": "memory: sync",
+    "merge_mb": "memory: merge",
+    "leaderboard_mb": "memory: leaderboard",
+    "index_made_mb": "memory: making the index",
+    "join_mb": "memory: audit of everything",
+    "clone_mb": "repository on disk",
+    "index_mb": "index on disk",
+}
+RIGHT: Final = 250
+LEADING: Final = 15
 SVG: Final = "http://www.w3.org/2000/svg"
 FONT: Final = 13
-WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 760, 420, 60, 50, 20
+WIDTH, HEIGHT, LEFT, BOTTOM, EDGE = 800, 460, 70, 50, 20
 Figures = Mapping[str, float]
 
 
@@ -65,12 +82,14 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
     yield f"| --- |{' --- |' * len(names)}"
     for key, (name, _) in LINES.items():
         yield f"| {name} | {' | '.join(f'{each[key]:.2f} s' for each in figures)} |"
-    for key, name in (
-        ("check_mb", "memory of that check, the larger of mpgit and git"),
-        ("join_mb", "memory of that audit, likewise"),
-        ("clone_mb", "repository on disk"),
-    ):
-        yield f"| {name} | {' | '.join(f'{each[key]:.0f} MB' for each in figures)} |"
+    for key, name in SIZES.items():
+        yield f"| {name} | {' | '.join(f'{each[key]:.1f} MB' for each in figures)} |"
+    yield ""
+    yield (
+        "Memory is the peak of the largest process, mpgit or a git that it started, with what that "
+        "maps of a pack. What the figures mean, and what comes after a million: "
+        "[scale.md](scale.md)."
+    )
 
 
 def picture(figures: Sequence[Figures]) -> str:
@@ -81,7 +100,7 @@ def picture(figures: Sequence[Figures]) -> str:
 
     def across(results: float) -> float:
         share = (math.log10(results) - first) / (last - first) if last > first else 0.5
-        return LEFT + share * (WIDTH - LEFT - 230)
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def up(seconds: float) -> float:
         share = (math.log10(seconds) - low) / (high - low)
@@ -94,7 +113,7 @@ def picture(figures: Sequence[Figures]) -> str:
     ]
     for power in range(low, high + 1):
         y = up(10.0**power)
-        parts.append(f'<path d="M{LEFT} {y:.0f}H{WIDTH - 230}" stroke="#ddd"/>')
+        parts.append(f'<path d="M{LEFT} {y:.0f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
         parts.append(
             f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{10.0**power:g} s</text>'
         )
@@ -102,13 +121,18 @@ def picture(figures: Sequence[Figures]) -> str:
         x, label = across(each["results"]), f"{int(each['results']):,}"
         parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 22}" text-anchor="middle">{label}</text>')
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 4}">results in the registry</text>')
+    ends: list[tuple[float, float, str, str]] = []
     for key, (name, colour) in LINES.items():
         points = [(across(each["results"]), up(each[key])) for each in figures]
         path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="{colour}"/>' for x, y in points]
         x, y = points[-1]
-        parts.append(f'<text x="{x + 10:.0f}" y="{y + 4:.0f}" fill="{colour}">{name}</text>')
+        ends.append((y, x, name, colour))
+    below = float(HEIGHT)
+    for y, x, name, colour in sorted(ends, reverse=True):
+        below = min(y + 4, below - LEADING)
+        parts.append(f'<text x="{x + 12:.0f}" y="{below:.0f}" fill="{colour}">{name}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

@@ -37,7 +37,7 @@ from medperf_git.workflows.audit import other_genesis
 from medperf_git.workflows.audit_report import AuditReport, Failure, Progress
 
 CHECKED = "finished tree: each signature by a key that once stood; not that it stood then"
-MAX_PATHS = 1_000_000
+MAX_PATHS = 10_000_000
 """More files are not looked at: a small Git tree can spell out to billions."""
 DEEPEST = 8
 """Folders above a result, the deepest record."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,7 @@ import pytest
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
 from tests.support.in_git import export
-from tests.support.simulator import full_registry
+from tests.support.simulator import BENCHMARK, full_registry
 from tests.support.site import REGISTRY, Site
 
 WHO = "reader"
@@ -79,6 +84,31 @@ def test_a_registry_without_its_files_is_not_added(
         site.do(WHO, *ADD, site.host, "--genesis", site.genesis, expect=1)
         assert not site.home(WHO).configuration().registries
     site.do(WHO, *ADD, site.host, "--genesis", site.genesis)
+
+
+@pytest.fixture
+def files_alone(site: Site) -> Iterator[str]:
+    """The address of a web server that has the registry's files, and no git."""
+    subprocess.run(["git", "-C", site.host, "update-server-info"], check=True)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site.host)))
+    with server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_web_server_without_git_is_read_whole(site: Site, files_alone: str) -> None:
+    said = site.do(WHO, *ADD, files_alone, "--genesis", site.genesis, "-b", BENCHMARK, expect=1)
+    assert "does not give single files" in said.err
+    assert "without --benchmark" in said.err
+    site.do(WHO, *ADD, files_alone, "--genesis", site.genesis)
+    assert "ky/opt" in site.do(WHO, "dataset", "ls").out
 
 
 def test_many_syncs_leave_few_packs_and_an_ordinary_repository(site: Site) -> None:
