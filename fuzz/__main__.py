@@ -24,6 +24,11 @@ NAMES = ("codec", "sshsig")
 MAX_BYTES = 16_384
 
 
+_CALL = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+_SMALL = (sys.executable, "-S", "-c", _CALL)
+"""A small process between: a child's peak of memory begins with its parent's size."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Reads the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fuzz", description="Fuzz what reads strangers' bytes.")
@@ -57,7 +62,7 @@ def _guided(target: str, seconds: int) -> int:
         command = [sys.executable, "-m", "fuzz.guided", target, str(corpus)]
         command += [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", f"-dict={words}"]
         command += ["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([*_SMALL, *command], capture_output=True, text=True, check=False)
     found = [line for line in done.stderr.splitlines() if line.startswith("stat::")]
     print(f"{target}: exit code {done.returncode}, {'; '.join(found[:2])}")
     if done.returncode:

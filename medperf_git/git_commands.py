@@ -27,13 +27,12 @@ from gitdb.base import IStream
 
 from medperf_git.errors import GitError, RaceError
 from medperf_git.git_environment import variables
+from medperf_git.git_patience import few_processes
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
 _PROMISED: Final = "mpgit-host"
 _NARROW: Final = "blob:none"
-_WHOLE: Final = "blob:limit=1024g"
-"""A filter that leaves nothing out; see `GitCommands.fetch`."""
 _MOST_PACKS: Final = 50
 """A remote that is known while a partial fetch runs: it has promised what it leaves out."""
 _NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
@@ -192,10 +191,6 @@ class GitCommands:
     ) -> None:
         """Fetches refs from another repository; refs that vanished there vanish here.
 
-        Whether what came is complete is for its reader to say: to look, git would walk through the
-        whole tree of main, for one new commit as for a million. So it is told that the other side
-        has promised all that is missing, and a filter that leaves nothing out.
-
         Args:
             url: the other repository.
             refspecs: which refs, and where they go.
@@ -205,15 +200,14 @@ class GitCommands:
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        options = ["--prune", *(["--refetch"] if again else []), "--"]
-        chosen = _NARROW if narrow else _WHOLE
-        if not self._is_smart(refuse_url(url)):
-            if narrow:
+        options = ["--prune", *(["--refetch", "--no-filter"] if again else []), "--"]
+        source = refuse_url(url)
+        if narrow:
+            if not self._is_smart(source):
                 raise _no_partial(url, "there is no git behind the address, only files")
-            chosen = ""
-        source = _PROMISED if chosen else refuse_url(url)
-        self._fetch(refuse_url(url), [*options, source, *refspecs], chosen)
-        if not narrow:
+            self._fetch_promised(source, [*options, _PROMISED, *refspecs])
+        else:
+            self._fetch(source, [*options, source, *refspecs])
             self._tidy()
 
     def _is_smart(self, url: str) -> bool:
@@ -241,27 +235,34 @@ class GitCommands:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
         with _lines(*oids) as wanted:
-            self._fetch(refuse_url(url), ["--stdin", "--", _PROMISED], _NARROW, wanted)
+            self._fetch_promised(refuse_url(url), ["--stdin", "--", _PROMISED], wanted)
 
     def _tidy(self) -> None:
-        """Makes the repository an ordinary one again, of few packs."""
-        for promise in self._packs.glob("*.promisor"):
-            promise.unlink(missing_ok=True)
+        """Puts small packs together, where there are many."""
         if sum(1 for _ in self._packs.glob("*.pack")) > _MOST_PACKS:
             with suppress(git.GitCommandError):  # it may be done another time
                 self._git.repack("--geometric=2", "-d", "--quiet")
 
-    def _fetch(
-        self, url: str, words: Sequence[str], chosen: str, istream: IO[bytes] | None = None
+    def _fetch_promised(
+        self, url: str, words: Sequence[str], istream: IO[bytes] | None = None
     ) -> None:
+        """Fetches without files' contents, or some of them by their ids."""
         # The promise is said for this one command and never written down: no other git of ours
         # knows of one, so that a missing object is an error there and nothing asks the network.
-        promise = (f"url={url}", "promisor=true", f"partialCloneFilter={chosen}")
-        settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2"]
+        promise = (f"url={url}", "promisor=true", f"partialCloneFilter={_NARROW}")
+        settings = [f"remote.{_PROMISED}.{each}" for each in promise]
+        with few_processes():  # git starts itself for what is missing, and that one again …
+            self._fetch(url, [f"--filter={_NARROW}", *words], settings, istream)
+
+    def _fetch(
+        self,
+        url: str,
+        words: Sequence[str],
+        more: Sequence[str] = (),
+        istream: IO[bytes] | None = None,
+    ) -> None:
+        settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2", *more]
         always = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
-        if chosen:
-            settings += [f"remote.{_PROMISED}.{each}" for each in promise]
-            always += [f"--filter={chosen}"]
         if istream is not None:
             settings += ["fetch.negotiationAlgorithm=noop"]
         try:

@@ -224,12 +224,13 @@ class History:
         few = self.recent(head, after) if named else None
         return ["--no-walk=unsorted", *reversed(few)] if few else [f"{after}..{head}"]
 
-    def recent(self, head: str, after: str, most: int = _FEW) -> list[str] | None:
+    def recent(self, head: str, after: str, most: int | None = None) -> list[str] | None:
         """The commits after one, along first parents, oldest first; None where it is far off.
 
         Asked for a range, git goes by the commits' clocks: where one ran ahead, it may read the
         whole history to find the one commit that is new.
         """
+        most = _FEW if most is None else most
         found, oid = [], head
         while oid != after:
             found.append(oid)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medperf_git.atomic import lock
-from medperf_git.checks.tree_rules import ReadableTree
 from medperf_git.errors import InputError, RegistryError, TrustError
 from medperf_git.forge.base import MIRROR, Forge
 from medperf_git.records.participant import Participant
@@ -217,21 +216,8 @@ class Session:
             RegistryError: another genesis, or a main that does not descend from the mark.
         """
         with self.locked():
-            known = self.forge.main()
             self.forge.fetch()
-            complete = False
-            try:
-                report = self.accept(progress)
-                complete = not any(
-                    finding.code == ReadableTree.code
-                    for failure in report.failures
-                    for finding in failure.report.findings
-                )
-            finally:
-                if not complete and known is not None:
-                    # Something did not come: with main where it was, it is asked for again.
-                    self.mirror.set_ref(MIRROR + "main", known)
-            return report
+            return self.accept(progress)
 
     def locked(self) -> AbstractContextManager[None]:
         """Held while the mirror moves, so that two processes take turns."""
