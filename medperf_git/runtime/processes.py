@@ -38,9 +38,13 @@ def family(pid: int) -> Iterator[int]:
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it ended
+        return found
+    for task in tasks:
         with suppress(OSError):
-            found += [int(child) for child in path.read_text().split()]
+            found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 

@@ -48,3 +48,11 @@ def test_the_first_process_of_a_namespace_is_found() -> None:
         kill(found[0])
         assert process.wait(10) != 0
     assert os.getpid() not in found
+
+
+def test_a_process_may_end_while_it_is_looked_at() -> None:
+    for _ in range(200):
+        with subprocess.Popen(["true"]) as process:
+            while process.poll() is None:
+                assert list(family(process.pid))
+                assert not list(first_processes(process.pid))
