@@ -234,4 +234,6 @@ class _Client:
         if done.returncode not in (0, 3):
             raise RuntimeError(f"{' '.join(words)}: {done.stderr.decode()[-2000:]}")
         seconds, memory = json.loads(said.read_text())
+        # A million results take long: who waits sees how far it is.
+        print(f"    mpgit {words[0]}: {seconds:.2f} s, {memory:.0f} MB", file=sys.stderr)
         return seconds, memory
