@@ -13,10 +13,9 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -28,15 +27,14 @@ from gitdb.base import IStream
 
 from medperf_git.errors import GitError, RaceError
 from medperf_git.git_environment import variables
-from medperf_git.git_transport import Transport, TransportError, wanted_by
+from medperf_git.git_patience import few_processes
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
+_PROMISED: Final = "mpgit-host"
 _NARROW: Final = "blob:none"
 _MOST_PACKS: Final = 50
-_TRIES: Final = 5
-_TWO: Final = 2
-_OFFLINE: Final = "everything but fetching and sending works without network"
+"""A remote that is known while a partial fetch runs: it has promised what it leaves out."""
 _NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
 _DENIED = re.compile(
     r"could not read (Username|Password)|Authentication failed|returned error: 40[13]"
@@ -202,81 +200,22 @@ class GitCommands:
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
+        options = ["--prune", *(["--refetch", "--no-filter"] if again else []), "--"]
         source = refuse_url(url)
-        if narrow and not self._is_smart(source):
-            raise _no_partial(url, "there is no git behind the address, only files")
-        for _ in range(_TRIES):
-            found = wanted_by(refspecs, self._there(source, refspecs))
-            wanted = dict(found.values())
-            lacking = wanted if again else self._lacking(wanted)
-            whole = again or not (lacking or self._is_joined(wanted))
-            if lacking or whole:
-                needed = wanted if whole else lacking
-                self._bring(source, needed, _NARROW if narrow else "", again=whole)
-            if not self._lacking(wanted):
-                break
+        if narrow:
+            if not self._is_smart(source):
+                raise _no_partial(url, "there is no git behind the address, only files")
+            self._fetch_promised(source, [*options, _PROMISED, *refspecs])
         else:
-            raise GitError("what is fetched moves on and on", code="unreachable", place=url)
-        if not self._is_joined(wanted):
-            raise GitError(
-                "the history there is cut off (a shallow clone)",
-                code="shallow",
-                place=url,
-                advice="whoever keeps it has to fetch all of it: git fetch --unshallow",
-            )
-        self._point(refspecs, {name: oid for name, (_, oid) in found.items()})
-        self._tidy()
-
-    def _there(self, url: str, refspecs: Sequence[str]) -> dict[str, str]:
-        """The refs of another repository that refspecs speak of: full name → id."""
-        sources = [refspec.removeprefix("+").partition(":")[0] for refspec in refspecs]
-        try:
-            said = str(self._git(c=["protocol.version=2"]).ls_remote("-q", "--", url, *sources))
-        except git.GitCommandError as error:
-            raise _failed("can't fetch from", url, error, _OFFLINE) from error
-        lines = (line.split("\t") for line in said.splitlines())
-        return {words[1]: words[0] for words in lines if len(words) == _TWO}
-
-    def _lacking(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Those of the refs whose commits are not here."""
-        with _lines(*wanted.values()) as oids:
-            said = str(self._git.cat_file("--batch-check", istream=oids))
-        lines = zip(wanted.items(), said.splitlines(), strict=True)
-        return {name: oid for (name, oid), line in lines if line.endswith(" missing")}
-
-    def _is_joined(self, wanted: Mapping[str, str]) -> bool:
-        """Whether the commits lead back to what our refs have, or to a beginning; commits alone."""
-        new = ("--count", "--stdin", "--not", "--all")
-        with _lines(*wanted.values()) as tips:
-            status, _, _ = self._git.rev_list(
-                *new, istream=tips, with_extended_output=True, with_exceptions=False
-            )
-        return bool(status == 0)
-
-    def _bring(
-        self, url: str, wanted: Mapping[str, str], chosen: str, *, again: bool = False
-    ) -> None:
-        environment = {**os.environ, **self._git.environment()}
-        try:
-            Transport(self._folder, environment, url).bring(wanted, chosen=chosen, again=again)
-        except TransportError as error:
-            if chosen and _NO_PARTIAL.search(error.stderr):
-                raise _no_partial(url, _reason(error)) from error
-            raise _failed("can't fetch from", url, error, _OFFLINE) from error
-
-    def _point(self, refspecs: Sequence[str], found: Mapping[str, str]) -> None:
-        """Points our refs to what was found, and removes those that are gone there."""
-        prefixes = [refspec.partition(":")[2].partition("*")[0] for refspec in refspecs]
-        here = {name: oid for prefix in prefixes for name, oid in self.refs(prefix).items()}
-        gone = [f"delete {name}" for name in here.keys() - found.keys()]
-        moved = [f"update {name} {oid}" for name, oid in found.items() if here.get(name) != oid]
-        for orders in (gone, moved):  # one's name may be a folder of the other's
-            if orders:
-                with _lines(*orders) as given:
-                    self._git.update_ref("--stdin", istream=given)
+            self._fetch(source, [*options, source, *refspecs])
+            self._tidy()
 
     def _is_smart(self, url: str) -> bool:
-        """Whether git itself answers at an address, and not only its files lie there."""
+        """Whether git itself answers at an address, and not only its files lie there.
+
+        Of a web server without git, `git fetch` asks for what was promised by starting itself
+        again and again, without end. An address that does not answer is left to the fetch.
+        """
         scheme = url.partition("://")[0]
         if scheme not in ("http", "https"):
             return True
@@ -295,13 +234,44 @@ class GitCommands:
         Raises:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
-        self._bring(refuse_url(url), {oid: oid for oid in oids}, _NARROW)
+        with _lines(*oids) as wanted:
+            self._fetch_promised(refuse_url(url), ["--stdin", "--", _PROMISED], wanted)
 
     def _tidy(self) -> None:
         """Puts small packs together, where there are many."""
         if sum(1 for _ in self._packs.glob("*.pack")) > _MOST_PACKS:
             with suppress(git.GitCommandError):  # it may be done another time
                 self._git.repack("--geometric=2", "-d", "--quiet")
+
+    def _fetch_promised(
+        self, url: str, words: Sequence[str], istream: IO[bytes] | None = None
+    ) -> None:
+        """Fetches without files' contents, or some of them by their ids."""
+        # The promise is said for this one command and never written down: no other git of ours
+        # knows of one, so that a missing object is an error there and nothing asks the network.
+        promise = (f"url={url}", "promisor=true", f"partialCloneFilter={_NARROW}")
+        settings = [f"remote.{_PROMISED}.{each}" for each in promise]
+        with few_processes():  # git starts itself for what is missing, and that one again …
+            self._fetch(url, [f"--filter={_NARROW}", *words], settings, istream)
+
+    def _fetch(
+        self,
+        url: str,
+        words: Sequence[str],
+        more: Sequence[str] = (),
+        istream: IO[bytes] | None = None,
+    ) -> None:
+        settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2", *more]
+        always = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        if istream is not None:
+            settings += ["fetch.negotiationAlgorithm=noop"]
+        try:
+            self._git(c=settings).fetch(*always, *words, istream=istream)
+        except git.GitCommandError as error:
+            if istream is not None and _NO_PARTIAL.search(str(error.stderr)):
+                raise _no_partial(url, _reason(error)) from error
+            advice = "everything but fetching and sending works without network"
+            raise _failed("can't fetch from", url, error, advice) from error
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.
@@ -363,9 +333,7 @@ def _no_partial(url: str, why: str) -> GitError:
     )
 
 
-def _failed(
-    what: str, url: str, error: git.GitCommandError | TransportError, more: str = ""
-) -> GitError:
+def _failed(what: str, url: str, error: git.GitCommandError, more: str = "") -> GitError:
     """The error for another repository that does not do what it is asked for."""
     said = str(error.stderr)
     code, advice = "unreachable", "check the address, the network and your access, then try again"

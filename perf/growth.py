@@ -2,8 +2,7 @@
 
 Registries are made by ``make_registry`` and really signed; one of their hospitals is the client,
 with its own key. Each figure is a whole process, its start included. `MPGIT_PERF_SIZES` names
-other sizes; registries that are made already are taken from the folder `MPGIT_PERF_REGISTRIES`
-(`rN.git`). What was measured is also written as JSON where `MPGIT_PERF_JSON` says.
+other sizes; what was measured is also written as JSON where `MPGIT_PERF_JSON` says.
 
 Example:
     $ MPGIT_PERF_SIZES=1000,10000,100000 python -m perf growth
@@ -26,7 +25,6 @@ from typing import Final
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home
 from medperf_git.store.paths import SignaturePlace, locate
-from medperf_git.store.snapshot import snapshot_at
 from medperf_git.store.tree import GitTree, difference, read
 from medperf_git.trust import keyring
 from medperf_git.vcs import Repository
@@ -60,7 +58,7 @@ class Figures:
 
     Attributes:
         results: how many it has.
-        made: to make it, or to clone what is made.
+        made: to make it.
         clone_mb: the repository.
         check: the verdict on a request of one result.
         join: the first sync of a new client, which audits everything.
@@ -121,23 +119,17 @@ def measure() -> Iterator[str]:
 def _figures(folder: Path, size: int) -> Figures:
     registry = folder / "registry.git"
     began = time.monotonic()
-    ready = Path(os.environ.get("MPGIT_PERF_REGISTRIES", ""), f"r{size}.git")
-    if ready.exists():
-        words = ("clone", "--quiet", "--bare", "--shared", ready, registry)
-        subprocess.run(["git", *words], check=True)
-    else:
-        make(registry, size, seed=SEED, tell=lambda _line: None)
+    made = make(registry, size, seed=SEED, tell=lambda _line: None)
     took = time.monotonic() - began
-    clone = _megabytes(ready if ready.exists() else registry)
+    clone = _megabytes(registry)
     with Repository.open(registry) as repository:
         asked = _request(repository)
-        identity = snapshot_at(repository, asked.base).identity
     client = _Client(folder / "home", asked.owner)
     revisions = ("--base", asked.base, "--head", asked.head)
     checks = [client.do("check", *revisions, "--git-dir", str(registry)) for _ in range(TIMES)]
     # The client joins a registry that lacks the last result, which then comes.
     _set_main(registry, asked.base)
-    joined = client.do("registry", "add", "r", str(registry), "--genesis", identity, "--yes")
+    joined = client.do("registry", "add", "r", str(registry), "--genesis", made.identity, "--yes")
     _set_main(registry, asked.head)
     synced = client.do("registry", "sync")
     index = client.do("leaderboard", asked.benchmark)
