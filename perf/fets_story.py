@@ -195,9 +195,9 @@ class Challenge:
         self, people: Sequence[str], work: Callable[[str], None], approvers: Sequence[str]
     ) -> None:
         """All do their work, while others approve what comes in until nothing is open."""
-        over = threading.Event()
+        over, failed = threading.Event(), threading.Event()
         with ThreadPoolExecutor(len(people) + len(approvers)) as pool:
-            looking = [pool.submit(self._look_after, who, over) for who in approvers]
+            looking = [pool.submit(self._look_after, who, over, failed) for who in approvers]
             doing = [pool.submit(work, who) for who in people]
             try:
                 for each in doing:
@@ -207,11 +207,19 @@ class Challenge:
             for each in looking:
                 each.result()
 
-    def _look_after(self, who: str, over: threading.Event) -> None:
+    def _look_after(self, who: str, over: threading.Event, failed: threading.Event) -> None:
+        """Approves what comes in; where one approver fails, the others do not wait for it."""
+        try:
+            self._approve_until(who, over, failed)
+        except BaseException:
+            failed.set()
+            raise
+
+    def _approve_until(self, who: str, over: threading.Event, failed: threading.Event) -> None:
         """Looks at what is open, again and again; checks and approves what asks for it."""
         chance = random.Random(who)  # noqa: S311 (no secret)
         mine: set[str] = set()
-        while True:
+        while not failed.is_set():
             last = over.is_set()
             rows: list[dict[str, Any]] = self._do(who, "list", "request", "ls").said
             if last and not rows:
