@@ -32,9 +32,9 @@ from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
 _PROMISED: Final = "mpgit-host"
+"""A remote that is known while a partial fetch runs: it has promised what it leaves out."""
 _NARROW: Final = "blob:none"
 _MOST_PACKS: Final = 50
-"""A remote that is known while a partial fetch runs: it has promised what it leaves out."""
 _NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
 _DENIED = re.compile(
     r"could not read (Username|Password)|Authentication failed|returned error: 40[13]"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,6 +26,7 @@ from medperf_git.index.duckdb_engine import SORTED, Engine, parquet
 from medperf_git.index.rows import row_of
 from medperf_git.index.segments import Segment, new_file, segment_of
 from medperf_git.index.tables import COLUMNS, ORDER, SHARED_OUT_BY
+from medperf_git.runtime.machine import cpus
 from medperf_git.vcs import Repository
 
 Progress = Callable[[int], None]
@@ -124,7 +124,7 @@ def _parts(landings: Iterable[Landing], first: int) -> Iterator[Part]:
 
 def _by_all(path: Path, parts: Iterator[Part], work: Path, progress: Progress) -> Iterator[_Read]:
     """Every part's files, in the order of history."""
-    processors = len(os.sched_getaffinity(0))
+    processors = cpus()
     running: dict[Future[_Read], int] = {}
     done: dict[int, _Read] = {}
     following = 0

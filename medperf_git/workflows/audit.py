@@ -60,13 +60,7 @@ def audit(
     Raises:
         RegistryError: no registry, another genesis, or a history that was cut off.
     """
-    if repository.is_shallow:
-        raise RegistryError(
-            "the history is cut off (a shallow clone)",
-            code="shallow",
-            place=str(repository.path),
-            advice="git fetch --unshallow",
-        )
+    refuse_shallow(repository)
     newest = snapshot_at(repository, head)
     identity = newest.identity
     if genesis is not None and identity != genesis:
@@ -89,6 +83,21 @@ def audit(
             proven(judged.head, done, records)
         progress(done, len(commits))
     return AuditReport(identity, head, done, records, tuple(failures))
+
+
+def refuse_shallow(repository: Repository) -> None:
+    """Raises where a part of the history is missing.
+
+    Raises:
+        RegistryError: it was cut off.
+    """
+    if repository.is_shallow:
+        raise RegistryError(
+            "the history is cut off (a shallow clone)",
+            code="shallow",
+            place=str(repository.path),
+            advice="git fetch --unshallow",
+        )
 
 
 def other_genesis(pinned: str, found: str) -> RegistryError:

@@ -27,7 +27,7 @@ from medperf_git.checks.control_rules import SeparateControlPlane
 from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.transition import Transition
 from medperf_git.checks.tree_rules import KnownPaths, OnlyAdditions, ReadableTree, RegularFiles
-from medperf_git.errors import GitError, InputError, MpgitError, RegistryError
+from medperf_git.errors import GitError, InputError, MpgitError
 from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TreeEntry
 from medperf_git.git_stream import Landed, Landing
 from medperf_git.records.codec import decode
@@ -36,7 +36,7 @@ from medperf_git.store.scope import Scope, ScopedSnapshot, ScopedTree
 from medperf_git.store.snapshot import Snapshot, snapshot_at
 from medperf_git.store.tree import Change, GitTree, MemoryTree, difference, find
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit import other_genesis, rewritten
+from medperf_git.workflows.audit import other_genesis, refuse_shallow, rewritten
 from medperf_git.workflows.audit_part_report import Bring, Coverage, Known, PartialReport, statement
 from medperf_git.workflows.audit_report import Failure, Progress
 
@@ -100,13 +100,7 @@ def audit_part(
         InputError: there is no such benchmark.
         GitError: something in scope can't be had.
     """
-    if repository.is_shallow:
-        raise RegistryError(
-            "the history is cut off (a shallow clone)",
-            code="shallow",
-            place=str(repository.path),
-            advice="git fetch --unshallow",
-        )
+    refuse_shallow(repository)
     identity = identity_of(repository, head, bring)
     if genesis is not None and identity != genesis:
         raise other_genesis(genesis, identity)

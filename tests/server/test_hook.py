@@ -173,7 +173,6 @@ def test_without_mpgit_nothing_passes(clone: Path, monkeypatch: pytest.MonkeyPat
     assert "is not complete" in push(clone, "HEAD:main")
 
 
-@pytest.mark.skipif(shutil.which("flock") is None, reason="without flock all are judged at once")
 def test_of_many_pushes_to_main_one_is_judged_at_a_time(clone: Path, tmp_path: Path) -> None:
     program, log = tmp_path / "slow", tmp_path / "log"
     program.write_text(f"#!/bin/sh\necho begin >>'{log}'\nsleep 0.5\necho end >>'{log}'\n")
