@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from medperf_git.git_patience import Patience, few_processes
+from tests.support.patience import PATIENCE
 
 HUNGRY = "print(len(bytearray(3 << 30)))"
 
 
 def test_silence_counts_only_while_somebody_waits() -> None:
-    with subprocess.Popen(["sleep", "60"]) as process, Patience(process, 0.1) as patience:
+    with subprocess.Popen(["sleep", "600"]) as process, Patience(process, 0.1) as patience:
         time.sleep(0.5)
         assert process.poll() is None
         with patience.waiting():
-            assert process.wait(10) < 0
+            assert process.wait(PATIENCE) < 0
 
 
 def test_memory_is_bounded() -> None:

@@ -36,6 +36,7 @@ from tests.forge.test_device_flow import (
 )
 from tests.forge.test_device_flow import TOKEN as GIVEN
 from tests.forge.test_tokens import OTHER, TOKEN, FileKeyring, write_gh
+from tests.support.patience import PATIENCE
 from tests.support.site import MPGIT, ROOT
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -229,7 +230,7 @@ def test_at_a_terminal_a_token_is_not_echoed(machine: Machine) -> None:
     while b"Token: " not in shown:
         shown += os.read(ours, 1000)
     os.write(ours, f"{TOKEN}\n".encode())
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     shown += os.read(ours, 10000)
     os.close(ours)
     assert b"as anna-weber" in shown
@@ -288,7 +289,7 @@ def test_an_interrupted_login_keeps_nothing(machine: Machine) -> None:
     while "waiting" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=30)
+    _, rest = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "interrupted" in rest
     assert DEVICE not in rest

@@ -106,7 +106,7 @@ def test_a_member_opens_from_a_branch_of_the_registry(anna: Client, registry: Re
 def test_an_outsider_opens_from_a_fork_that_is_made_for_it(
     ky: Client, anna: Client, host: GitHubHost, registry: Repo
 ) -> None:
-    host.fork_takes(0.3)
+    host.fork_takes(2)
     opened = ky.forge.open(ky.draft())
     pull = only(registry)
     assert pull.head_repo is host.find("ky", "registry")

@@ -68,7 +68,7 @@ def test_a_developer_of_a_group_needs_no_fork(
 def test_an_outsider_opens_from_a_fork_that_is_made_for_it(
     ky: Client, anna: Client, host: GitLabHost, registry: Project
 ) -> None:
-    host.world.fork_seconds = 0.3
+    host.world.fork_seconds = 2
     opened = ky.forge.open(ky.draft())
     merge = only(registry)
     assert merge.source is host.find("ky/registry")

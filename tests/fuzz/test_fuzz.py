@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,10 +18,9 @@ from fuzz.targets import TARGETS
 from medperf_git.canonical.document import HEADER, MAX_BYTES, parse
 from medperf_git.errors import CanonicalError
 from tests.canonical.strategies import TRAPS
+from tests.support.patience import assert_cheap
 
 SECONDS = 0.05
-LOOP = 0.033
-"""Seconds of processor time that `seconds`' loop takes where 50 ms are meant."""
 BYTES = 50 * 1024 * 1024
 FIRST = HEADER.encode() + b"../../../../schemas/dataset.schema.json\n"
 
@@ -62,17 +59,6 @@ def test_a_fault_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 # --- 50 ms and 50 MB -------------------------------------------------------------------------
 
 
-@cache
-def seconds() -> float:
-    """50 ms on a computer of today; more where a loop takes longer than it does there."""
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        sum(number * number for number in range(1_000_000))
-        times.append(time.process_time() - began)
-    return SECONDS * max(1.0, min(times) / LOOP)
-
-
 @pytest.fixture(autouse=True)
 def _without_what_others_left() -> Iterator[None]:
     """The collector of garbage does not walk what the tests before this one left behind."""
@@ -87,16 +73,9 @@ def read(payload: bytes) -> None:
         parse(payload)
 
 
-def assert_cheap(payload: bytes) -> None:
-    """The best of five: another process may be in the way."""
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        read(payload)
-        times.append(time.process_time() - began)
-        if times[-1] < seconds():
-            break
-    assert min(times) < seconds(), (min(times), payload[:200])
+def assert_small(payload: bytes) -> None:
+    """Little time and little memory."""
+    assert_cheap(lambda: read(payload), SECONDS, payload[:200])
     tracemalloc.start()
     try:
         read(payload)
@@ -113,16 +92,16 @@ pieces = st.sampled_from(
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=2000) | st.lists(pieces, max_size=60).map(b"".join))
 def test_any_bytes_are_cheap(payload: bytes) -> None:
-    assert_cheap(payload)
-    assert_cheap(FIRST + payload)
+    assert_small(payload)
+    assert_small(FIRST + payload)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(pieces, min_size=1, max_size=6).map(b"".join).filter(bool), st.booleans())
 def test_any_bytes_over_and_over_are_cheap(piece: bytes, lines: bool) -> None:  # noqa: FBT001 (drawn)
     piece += b"\n" if lines else b""
-    assert_cheap(FIRST + piece * (MAX_BYTES // len(piece) + 1))
-    assert_cheap((FIRST + piece * (MAX_BYTES // len(piece)))[: MAX_BYTES - 1] + b"\n")
+    assert_small(FIRST + piece * (MAX_BYTES // len(piece) + 1))
+    assert_small((FIRST + piece * (MAX_BYTES // len(piece)))[: MAX_BYTES - 1] + b"\n")
 
 
 WORST = {
@@ -151,4 +130,4 @@ WORST = {
 
 @pytest.mark.parametrize("name", WORST)
 def test_the_worst_is_cheap(name: str) -> None:
-    assert_cheap(FIRST + WORST[name])
+    assert_small(FIRST + WORST[name])

@@ -18,7 +18,7 @@ from medperf_git.runtime.tasklog import TaskLog
 
 VOLUMES = "/mlcommons/volumes"
 ATTACKS = Path(__file__).with_name("attacks.py")
-SMALL = Limits(memory_mb=256, cpus=1, processes=24, seconds=30, output_mb=32, files=2000)
+SMALL = Limits(memory_mb=256, cpus=1, processes=24, seconds=120, output_mb=32, files=2000)
 
 
 def container(

@@ -17,6 +17,7 @@ from medperf_git.runtime.docker_options import LABEL
 from medperf_git.runtime.interrupt import Interrupted
 from medperf_git.runtime.owner import owner
 from tests.runtime.lab import Lab
+from tests.support.patience import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,11 +66,7 @@ def traces(lab: Lab, pid: int) -> list[str]:
 
 
 def wait_until_hanging(lab: Lab, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
-    while not traces(lab, process.pid):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: traces(lab, process.pid), process)
     time.sleep(0.7)
 
 
@@ -80,7 +77,7 @@ def test_a_signal_stops_the_task_and_leaves_nothing(lab: Lab, number: signal.Sig
         process.send_signal(number)
         # Somebody who presses Ctrl-C twice must not break the cleaning up.
         process.send_signal(number)
-        printed, _ = process.communicate(timeout=20)
+        printed, _ = process.communicate(timeout=PATIENCE)
         left = traces(lab, process.pid)
     error = json.loads(printed)["error"]
     assert error["code"] == "interrupted"
@@ -108,11 +105,8 @@ def test_a_killed_client_leaves_nothing_for_long(lab: Lab) -> None:
     with drive(lab, "hang") as process:
         wait_until_hanging(lab, process)
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
     if lab.engine.name in ("docker", "podman"):
         # A daemon's container survives its client; the next client ends it.
         DockerEngine(lab.artefacts)
-    deadline = time.monotonic() + 10
-    while traces(lab, process.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: not traces(lab, process.pid))

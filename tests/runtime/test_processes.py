@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 from medperf_git.runtime.processes import family, first_processes, kill, resident, threads
+from tests.support.patience import PATIENCE, until
 
 CHILDREN = """
 import os, time
@@ -41,12 +41,10 @@ def test_what_several_processes_share_is_counted_once() -> None:
 def test_the_first_process_of_a_namespace_is_found() -> None:
     command = ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "sleep", "60"]
     with subprocess.Popen(command) as process:
-        deadline = time.monotonic() + 10
-        while not (found := list(first_processes(process.pid))):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: list(first_processes(process.pid)))
+        found = list(first_processes(process.pid))
         kill(found[0])
-        assert process.wait(10) != 0
+        assert process.wait(PATIENCE) != 0
     assert os.getpid() not in found
 
 

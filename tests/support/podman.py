@@ -20,7 +20,7 @@ import pytest
 
 GROUP = pytest.mark.xdist_group("podman")
 """One worker starts it and loads an image once."""
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _IDLE_SECONDS = 900
 """It ends by itself when tests were killed."""
 _CONF = """\

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
 
 
 def program(name: str) -> str:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.audit_spans import SPAN, Span, judge, judge_all, spans
 from medperf_git.workflows.proven import Note
 from tests.support.long_history import LongHistory, long_history
+from tests.support.patience import until
 
 COUNT = 6 * SPAN + 7
 
@@ -117,10 +117,7 @@ if __name__ == "__main__":
         workers = [int(word) for word in process.stdout.readline().split()]
         process.kill()
     assert len(workers) == 2
-    until = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}/task").exists() for pid in workers):
-        assert time.monotonic() < until, "a worker lives on"
-        time.sleep(0.1)
+    until(lambda: not any(Path(f"/proc/{pid}/task").exists() for pid in workers))
 
 
 def test_a_missing_object_is_said(past: LongHistory, repository: Repository) -> None:

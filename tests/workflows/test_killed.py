@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medperf_git.runtime.leftovers import leftovers
+from tests.support.patience import until
 from tests.support.site import BENCHMARK, REGISTRY, Site, copy_site
 from tests.workflows.test_running import RUN, sandboxes
 
@@ -61,10 +61,7 @@ def killed(site: Site, words: tuple[str, ...], seconds: float) -> bool:
 
 
 def nothing_runs(site: Site) -> None:
-    deadline = time.monotonic() + 10
-    while found := sandboxes(site):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
+    until(lambda: not sandboxes(site))
 
 
 def left_behind(site: Site) -> list[Path]:

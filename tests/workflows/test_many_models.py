@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import until
 from tests.support.site import BENCHMARK, CASES, REGISTRY, Site
-from tests.workflows.test_running import RUN, sandboxes, wait_for
+from tests.workflows.test_running import RUN, mounted_outputs, sandboxes
 
 SLOW = ("-m", "oak/slow", "-m", "oak/slow-2", "-m", "oak/slow-3")
 
@@ -26,8 +27,13 @@ def seconds_of(site: Site, *words: str) -> float:
 
 
 def test_models_run_side_by_side(site: Site) -> None:
-    """Each sleeps for three seconds: one after another they would take nine."""
-    assert seconds_of(site, *SLOW, "--jobs", "3") < 7
+    """Each sleeps for three seconds, and two are seen at once, on as many processors."""
+    process = site.start("ky", *RUN, *SLOW, "--jobs", "3")
+    try:
+        until(lambda: len(mounted_outputs(site)) >= 2, process)
+        assert site.finish(process).code == 0
+    finally:
+        process.kill()
     assert all(r["state"] == "new" for r in site.do("ky", "result", "ls", "--local", "--json").json)
 
 
@@ -125,14 +131,12 @@ def test_case_errors_are_not_all_errors(site: Site) -> None:
 def test_all_are_stopped_at_once(site: Site) -> None:
     process = site.start("ky", *RUN, *SLOW, "--jobs", "2")
     try:
-        wait_for(lambda: len(sandboxes(site)) >= 2, process)
+        until(lambda: len(sandboxes(site)) >= 2, process)
         process.send_signal(signal.SIGINT)
-        began = time.monotonic()
         done = site.finish(process)
     finally:
         process.kill()
     assert done.code == 130
-    assert time.monotonic() - began < 5
     assert "0 of 3 models are finished" in done.err
     assert not sandboxes(site)
     assert leftovers(site.home("ky").data) == []

@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from medperf_git.atomic import lock
+from tests.support.patience import until
 from tests.support.site import BENCHMARK, MPGIT, REGISTRY, ROOT, Site, model_draft, write_table
 
 RUN = ("run", "-b", BENCHMARK, "-d", "opt")
@@ -28,25 +27,27 @@ def stages(path: Path) -> set[str]:
     return set(json.loads(path.read_text())["stages"])
 
 
-def sandboxes(site: Site) -> list[str]:
-    """Bubblewrap processes that mount something of this site."""
-    found = []
+def sandboxes(site: Site) -> dict[str, list[bytes]]:
+    """Bubblewrap processes that mount something of this site, and their words."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
         if words[0].endswith(b"bwrap") and any(str(site.folder).encode() in w for w in words):
-            found.append(path.parent.name)
+            found[path.parent.name] = words
     return found
 
 
-def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def mounted_outputs(site: Site) -> set[bytes]:
+    """The folders that running tasks of this site write to: one for each task."""
+    return {
+        words[at - 1]
+        for words in sandboxes(site).values()
+        for at, word in enumerate(words)
+        if word == b"/mlcommons/volumes/predictions"
+    }
 
 
 def hanging(site: Site) -> bool:
@@ -60,7 +61,7 @@ def test_a_stopped_run_goes_on_where_it_was(site: Site, number: signal.Signals) 
     models = ("-m", "anna/rule", "-m", "oak/slow")
     process = site.start("ky", *RUN, *models)
     try:
-        wait_for(lambda: hanging(site), process)
+        until(lambda: hanging(site), process)
         process.send_signal(number)
         done = site.finish(process)
     finally:
@@ -69,10 +70,7 @@ def test_a_stopped_run_goes_on_where_it_was(site: Site, number: signal.Signals) 
         assert done.code == 130
         assert "Traceback" not in done.err
         assert f"stopped by {number.name}" in done.err
-    deadline = time.monotonic() + 10
-    while sandboxes(site):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not sandboxes(site))
     rule = next(path for path in journals(site).values() if stages(path) == {"infer", "evaluate"})
     before = rule.read_bytes()
     again = site.do("ky", *RUN, *models)
@@ -88,7 +86,7 @@ def test_a_stopped_preparation_goes_on(site: Site) -> None:
     prepare = ("dataset", "prepare", "late", "-b", BENCHMARK, "--data", site.raw)
     process = site.start("ky", *prepare)
     try:
-        wait_for(lambda: sandboxes(site), process)
+        until(lambda: sandboxes(site), process)
         process.send_signal(signal.SIGINT)
         done = site.finish(process)
     finally:
@@ -102,7 +100,7 @@ def test_a_stopped_preparation_goes_on(site: Site) -> None:
 def test_a_second_process_on_one_dataset_is_told(site: Site) -> None:
     process = site.start("ky", *RUN, "-m", "oak/slow")
     try:
-        wait_for(lambda: sandboxes(site), process)
+        until(lambda: sandboxes(site), process)
         words = (
             RUN,
             ("dataset", "prepare", "opt", "-b", BENCHMARK, "--data", site.raw),

@@ -25,6 +25,7 @@ from medperf_git.workflows import storage_leftovers
 from medperf_git.workflows.storage_clean import Wanted, choose
 from medperf_git.workflows.storage_clean import clean as clean_items
 from tests.support import docker_engine
+from tests.support.patience import until
 from tests.support.site import BENCHMARK, REGISTRY, Done, Site
 
 RUN = ("run", "-b", BENCHMARK, "-d", "opt", "-m", "oak/good", "-m", "anna/rule")
@@ -359,11 +360,7 @@ def test_executions_and_datasets_in_use_stay(ran: Site, holder: Any) -> None:
 def test_a_real_run_is_not_disturbed(ran: Site) -> None:
     process = ran.start("ky", "run", "-b", BENCHMARK, "-d", "opt", "-m", "oak/slow")
     try:
-        deadline = time.monotonic() + 20
-        while not is_locked(home(ran).artefacts / IN_USE):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.05)
+        until(lambda: is_locked(home(ran).artefacts / IN_USE), process)
         done = clean(ran, "--cache", "--executions", "--leftovers", "--yes", "--json")
         assert done.json["removed"] == []
         assert ran.finish(process).code == 0

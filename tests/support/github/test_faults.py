@@ -13,6 +13,7 @@ from tests.support.github.client import Person
 from tests.support.github.faults import Fault
 from tests.support.github.host import GitHubHost
 from tests.support.github.state import Pull, Repo
+from tests.support.patience import PATIENCE
 
 HERE: Final = "/repos/anna/registry"
 GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -51,11 +52,11 @@ def test_a_bad_gateway_does_not(host: GitHubHost, anna: Person) -> None:
 
 
 def test_a_timeout(host: GitHubHost, anna: Person) -> None:
-    host.faults.append(Fault("*", r"/pulls", "timeout", seconds=5))
+    host.faults.append(Fault("*", r"/pulls", "timeout", seconds=2 * PATIENCE))
     before = time.monotonic()
     with pytest.raises(requests.Timeout):
         anna.get(f"{HERE}/pulls", timeout=0.2)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < PATIENCE
     assert anna.get(f"{HERE}/pulls").status_code == 200
 
 
@@ -100,7 +101,9 @@ def test_bad_requests_and_answers_are_violations(tmp_path: Path) -> None:
         repo.actions["enabled"] = "yes"
         anna.get(f"{HERE}/actions/permissions")
         assert "answer 200.enabled" in host.violations[-1]
-        assert requests.post(f"{host.api}{HERE}/forks", data="{", timeout=5).status_code == 400
+        assert (
+            requests.post(f"{host.api}{HERE}/forks", data="{", timeout=PATIENCE).status_code == 400
+        )
         assert len(host.violations) == 5
 
 
@@ -126,7 +129,7 @@ def test_no_token_is_logged(host: GitHubHost, anna: Person) -> None:
 
 
 def test_who_does_not_say_what_it_is(host: GitHubHost) -> None:
-    answer = requests.get(f"{host.api}/meta", headers={"User-Agent": ""}, timeout=5)
+    answer = requests.get(f"{host.api}/meta", headers={"User-Agent": ""}, timeout=PATIENCE)
     assert answer.status_code == 403
 
 
@@ -135,7 +138,10 @@ def test_who_does_not_say_what_it_is(host: GitHubHost) -> None:
 
 def ask(host: GitHubHost, path: str, **fields: Any) -> dict[str, Any]:
     answer = requests.post(
-        f"{host.url}/login/{path}", data=fields, headers={"Accept": "application/json"}, timeout=5
+        f"{host.url}/login/{path}",
+        data=fields,
+        headers={"Accept": "application/json"},
+        timeout=PATIENCE,
     )
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
@@ -174,5 +180,5 @@ def test_a_device_gets_none(host: GitHubHost) -> None:
 
 def test_without_an_accept_header_answers_are_forms(host: GitHubHost) -> None:
     body = {"client_id": host.login.client_id}
-    answer = requests.post(f"{host.url}/login/device/code", data=body, timeout=5)
+    answer = requests.post(f"{host.url}/login/device/code", data=body, timeout=PATIENCE)
     assert answer.text.startswith("device_code=")

@@ -5,7 +5,6 @@ Merges, checks and rules: `test_merging`. Faults and the device flow: `test_faul
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import pytest
@@ -13,6 +12,7 @@ import requests
 
 from tests.support.github.client import Person, pull_from_fork
 from tests.support.github.host import GitHubHost
+from tests.support.patience import PATIENCE, until
 
 HERE: Final = "/repos/anna/registry"
 
@@ -24,7 +24,7 @@ def test_people(host: GitHubHost, ky: Person) -> None:
     assert ky.get("/user").json()["login"] == "ky"
     assert ky.get("/meta").status_code == 200
     for headers, words in (({}, "Requires authentication"), (_bad(), "Bad credentials")):
-        answer = requests.get(f"{host.api}/user", headers=headers, timeout=5)
+        answer = requests.get(f"{host.api}/user", headers=headers, timeout=PATIENCE)
         assert (answer.status_code, answer.json()["message"]) == (401, words)
     assert ky.get("/repos/anna/none").status_code == 404
 
@@ -38,7 +38,7 @@ def test_a_repository_as_its_viewer_may_know_it(host: GitHubHost, anna: Person, 
     }  # fmt: skip
     assert "allow_merge_commit" not in theirs
     assert (mine["fork"], mine["default_branch"]) == (False, "main")
-    assert "permissions" not in requests.get(host.api + HERE, timeout=5).json()
+    assert "permissions" not in requests.get(host.api + HERE, timeout=PATIENCE).json()
 
 
 def test_a_push_needs_the_right(host: GitHubHost, anna: Person, ky: Person) -> None:
@@ -49,8 +49,8 @@ def test_a_push_needs_the_right(host: GitHubHost, anna: Person, ky: Person) -> N
     ky.push("anna", "y", "b")
     assert {"refs/heads/x", "refs/heads/y"} < set(host.find("anna", "registry").disk.refs())
     address = f"{host.clone_url('anna', 'registry')}/info/refs?service=git-upload-pack"
-    assert requests.get(address, timeout=5).status_code == 200
-    assert requests.get(address, headers=_bad(), timeout=5).status_code == 401
+    assert requests.get(address, timeout=PATIENCE).status_code == 200
+    assert requests.get(address, headers=_bad(), timeout=PATIENCE).status_code == 401
 
 
 def test_a_push_larger_than_one_piece(host: GitHubHost, anna: Person) -> None:
@@ -118,13 +118,12 @@ def test_nobody_pushes_to_a_pull_request_s_own_name(host: GitHubHost, anna: Pers
 
 
 def test_a_fork_takes_a_while(host: GitHubHost, ky: Person) -> None:
-    host.fork_takes(0.4)
+    host.fork_takes(3)
     made = ky.post(f"{HERE}/forks").json()
     assert (made["full_name"], made["parent"]["full_name"]) == ("ky/registry", "anna/registry")
     assert ky.get("/repos/ky/registry").status_code == 404
     assert "not found" in ky.push("ky", "x", "a", fails=True)
-    time.sleep(0.4)
-    assert ky.get("/repos/ky/registry").json()["fork"]
+    until(lambda: ky.get("/repos/ky/registry").json().get("fork"))
     assert ky.post(f"{HERE}/forks").json()["id"] == made["id"]
     ky.push("ky", "x", "a")
 
@@ -242,7 +241,7 @@ def test_a_renamed_repository(host: GitHubHost, anna: Person, ky: Person) -> Non
     pull_from_fork(ky)
     number = host.find("anna", "registry").id
     host.rename("anna", "registry", "records")
-    answer = requests.get(f"{host.api}{HERE}/pulls", timeout=5, allow_redirects=False)
+    answer = requests.get(f"{host.api}{HERE}/pulls", timeout=PATIENCE, allow_redirects=False)
     assert answer.status_code == 301
     assert answer.headers["Location"] == f"{host.api}/repositories/{number}/pulls"
     body = {"body": "Still here."}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.support.gitlab.faults import Fault
 from tests.support.gitlab.host import GitLabHost
 from tests.support.gitlab.parameters import OPERATIONS, Kind, faults
 from tests.support.gitlab.state import DEVELOPER, MAINTAINER, Project, User
+from tests.support.patience import PATIENCE, until
 
 HERE = "/projects/anna%2Fregistry"
 MERGES = f"{HERE}/merge_requests"
@@ -33,7 +33,7 @@ class Person:
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
         headers = {"PRIVATE-TOKEN": self.user.token}
         return requests.request(
-            method, self.host.api + path, headers=headers, json=body, params=query, timeout=5
+            method, self.host.api + path, headers=headers, json=body, params=query, timeout=PATIENCE
         )
 
     def push(self, source: Disk, target: str, commit: str, branch: str) -> str:
@@ -72,13 +72,16 @@ def ky(host: GitLabHost) -> Person:
 
 def test_who_asks(host: GitLabHost, ky: Person) -> None:
     for path in ("/version", "/user"):
-        answer = requests.get(host.api + path, timeout=5)
+        answer = requests.get(host.api + path, timeout=PATIENCE)
         assert (answer.status_code, answer.json()) == (401, {"message": "401 Unauthorized"})
         assert ky.call("GET", path).status_code == 200
-    bad = requests.get(host.api + HERE, headers={"PRIVATE-TOKEN": "no"}, timeout=5)
+    bad = requests.get(host.api + HERE, headers={"PRIVATE-TOKEN": "no"}, timeout=PATIENCE)
     assert bad.status_code == 401
     bearer = {"Authorization": f"Bearer {ky.user.token}"}
-    assert requests.get(f"{host.api}/user", headers=bearer, timeout=5).json()["username"] == "ky"
+    assert (
+        requests.get(f"{host.api}/user", headers=bearer, timeout=PATIENCE).json()["username"]
+        == "ky"
+    )
 
 
 def test_who_sees_a_project(host: GitLabHost, registry: Project, ky: Person) -> None:
@@ -101,12 +104,12 @@ def test_who_pushes(host: GitLabHost, registry: Project, anna: Person, ky: Perso
 
 
 def test_a_fork_is_there_later(host: GitLabHost, registry: Project, ky: Person) -> None:
-    host.world.fork_seconds = 0.3
+    host.world.fork_seconds = 3
     made = ky.call("POST", f"{HERE}/fork", {"branches": "main"})
     assert (made.status_code, made.json()["import_status"]) == (201, "scheduled")
     assert ky.call("POST", f"{HERE}/fork", {}).status_code == 409
-    time.sleep(0.3)
-    assert ky.call("GET", f"/projects/{made.json()['id']}").json()["import_status"] == "finished"
+    address = f"/projects/{made.json()['id']}"
+    until(lambda: ky.call("GET", address).json()["import_status"] == "finished")
     (fork,) = ky.call("GET", f"{HERE}/forks", owned="true").json()
     assert fork["forked_from_project"]["id"] == registry.id
 
@@ -193,7 +196,7 @@ def test_pages(host: GitLabHost, registry: Project, anna: Person) -> None:
     first = anna.call("GET", MERGES, per_page=2, sort="asc")
     assert [each["iid"] for each in first.json()] == [1, 2]
     assert (first.headers["X-Next-Page"], first.headers["X-Total"]) == ("2", "3")
-    second = requests.get(first.links["next"]["url"], timeout=5)
+    second = requests.get(first.links["next"]["url"], timeout=PATIENCE)
     assert [each["iid"] for each in second.json()] == [3]
     assert "next" not in second.links
 
