@@ -13,13 +13,12 @@ Example:
 
 from __future__ import annotations
 
+import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import git
 from gitdb import LooseObjectDB
@@ -27,19 +26,11 @@ from gitdb.base import IStream
 
 from medperf_git.errors import GitError, RaceError
 from medperf_git.git_environment import variables
-from medperf_git.git_patience import few_processes
+from medperf_git.git_failure import failed, reason
+from medperf_git.git_fetch import Fetch
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
-_PROMISED: Final = "mpgit-host"
-"""A remote that is known while a partial fetch runs: it has promised what it leaves out."""
-_NARROW: Final = "blob:none"
-_MOST_PACKS: Final = 50
-_NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
-_DENIED = re.compile(
-    r"could not read (Username|Password)|Authentication failed|returned error: 40[13]"
-    r"|Permission denied|Permission to \S+ denied"
-)
 # A request can fail for reasons that another try mends; a refused lease is one of them.
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value"
@@ -186,92 +177,14 @@ class GitCommands:
                 f"can't move {name}: {_reason(error)}", place=str(self._folder)
             ) from error
 
-    def fetch(
-        self, url: str, refspecs: Sequence[str], *, narrow: bool = False, again: bool = False
-    ) -> None:
-        """Fetches refs from another repository; refs that vanished there vanish here.
-
-        Args:
-            url: the other repository.
-            refspecs: which refs, and where they go.
-            narrow: without files' contents.
-            again: also what is reachable from objects that are here already.
+    def fetching(self, url: str) -> Fetch:
+        """A way to bring what another repository has.
 
         Raises:
-            GitError: out of reach, or it sent damaged objects.
+            GitError: an address that git should not be given.
         """
-        options = ["--prune", *(["--refetch", "--no-filter"] if again else []), "--"]
-        source = refuse_url(url)
-        if narrow:
-            if not self._is_smart(source):
-                raise _no_partial(url, "there is no git behind the address, only files")
-            self._fetch_promised(source, [*options, _PROMISED, *refspecs])
-        else:
-            self._fetch(source, [*options, source, *refspecs])
-            self._tidy()
-
-    def _is_smart(self, url: str) -> bool:
-        """Whether git itself answers at an address, and not only its files lie there.
-
-        Of a web server without git, `git fetch` asks for what was promised by starting itself
-        again and again, without end. An address that does not answer is left to the fetch.
-        """
-        scheme = url.partition("://")[0]
-        if scheme not in ("http", "https"):
-            return True
-        ask = self._git(c=["protocol.version=2"])
-        helper = {"http": ask.remote_http, "https": ask.remote_https}[scheme]
-        with _lines("stateless-connect git-upload-pack") as question:
-            # gitremote-helpers(7); the first line is empty where the connection stands.
-            _, said, _ = helper(
-                "probe", url, istream=question, with_extended_output=True, with_exceptions=False
-            )
-        return not str(said).startswith("fallback")
-
-    def fetch_objects(self, url: str, oids: Sequence[str]) -> None:
-        """Fetches objects by their ids, all in one request.
-
-        Raises:
-            GitError: out of reach, or it does not give them: `no-partial` where it never does.
-        """
-        with _lines(*oids) as wanted:
-            self._fetch_promised(refuse_url(url), ["--stdin", "--", _PROMISED], wanted)
-
-    def _tidy(self) -> None:
-        """Puts small packs together, where there are many."""
-        if sum(1 for _ in self._packs.glob("*.pack")) > _MOST_PACKS:
-            with suppress(git.GitCommandError):  # it may be done another time
-                self._git.repack("--geometric=2", "-d", "--quiet")
-
-    def _fetch_promised(
-        self, url: str, words: Sequence[str], istream: IO[bytes] | None = None
-    ) -> None:
-        """Fetches without files' contents, or some of them by their ids."""
-        # The promise is said for this one command and never written down: no other git of ours
-        # knows of one, so that a missing object is an error there and nothing asks the network.
-        promise = (f"url={url}", "promisor=true", f"partialCloneFilter={_NARROW}")
-        settings = [f"remote.{_PROMISED}.{each}" for each in promise]
-        with few_processes():  # git starts itself for what is missing, and that one again …
-            self._fetch(url, [f"--filter={_NARROW}", *words], settings, istream)
-
-    def _fetch(
-        self,
-        url: str,
-        words: Sequence[str],
-        more: Sequence[str] = (),
-        istream: IO[bytes] | None = None,
-    ) -> None:
-        settings = ["fetch.fsckObjects=true", "gc.auto=0", "protocol.version=2", *more]
-        always = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
-        if istream is not None:
-            settings += ["fetch.negotiationAlgorithm=noop"]
-        try:
-            self._git(c=settings).fetch(*always, *words, istream=istream)
-        except git.GitCommandError as error:
-            if istream is not None and _NO_PARTIAL.search(str(error.stderr)):
-                raise _no_partial(url, _reason(error)) from error
-            advice = "everything but fetching and sending works without network"
-            raise _failed("can't fetch from", url, error, advice) from error
+        environment = {**os.environ, **self._git.environment()}
+        return Fetch(self._folder, self._packs, environment, refuse_url(url))
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.
@@ -283,7 +196,7 @@ class GitCommands:
         try:
             said = str(self._git.ls_remote(*words, kill_after_timeout=_ANSWER_SECONDS))
         except git.GitCommandError as error:
-            raise _failed("no answer from", url, error) from error
+            raise failed("no answer from", url, str(error.stderr)) from error
         found = (line.split("\t") for line in said.splitlines())
         return next((words[0] for words in found if words[1:] == [name]), None)
 
@@ -310,50 +223,9 @@ class GitCommands:
                 raise RaceError(
                     f"somebody else pushed first: {_reason(error)}", place=url
                 ) from error
-            raise _failed("can't push to", url, error, "nothing was lost") from error
-
-
-@contextmanager
-def _lines(*words: str) -> Iterator[IO[bytes]]:
-    """A file that nobody else sees, with a line for each word."""
-    with tempfile.TemporaryFile() as file:
-        file.write("".join(f"{word}\n" for word in words).encode())
-        file.seek(0)
-        yield file
-
-
-def _no_partial(url: str, why: str) -> GitError:
-    """The error for a server that gives all or nothing."""
-    return GitError(
-        f"{url} does not give single files: {why}",
-        code="no-partial",
-        place=url,
-        advice="its server has to allow uploadpack.allowFilter and uploadpack.allowAnySHA1InWant "
-        "(docs/small-clones.md); or read all of it: `mpgit registry add` without --benchmark",
-    )
-
-
-def _failed(what: str, url: str, error: git.GitCommandError, more: str = "") -> GitError:
-    """The error for another repository that does not do what it is asked for."""
-    said = str(error.stderr)
-    code, advice = "unreachable", "check the address, the network and your access, then try again"
-    if _DENIED.search(said):
-        code = "denied"
-        advice = "you may not, or it does not know you: `mpgit login HOST` (GitHub, GitLab), or "
-        advice += "the key or password that git itself uses"
-    elif "rejected" in said:
-        code, advice = "push-refused", "check your access to the repository, then try again"
-    return GitError(
-        f"{what} {url}: {_reason(error)}",
-        code=code,
-        place=url,
-        advice=f"{advice}; {more}" if more else advice,
-    )
+            raise failed("can't push to", url, str(error.stderr), "nothing was lost") from error
 
 
 def _reason(error: Exception) -> str:
     """What git itself said, in one line."""
-    stderr = str(getattr(error, "stderr", "") or error).strip().removeprefix("stderr: '")
-    lines = [line.strip(" '") for line in stderr.splitlines() if line.strip(" '")]
-    telling = [line for line in lines if re.match(r"(fatal|error|remote|ssh):|.*rejected", line)]
-    return "; ".join((telling or lines)[:4])[:600]
+    return reason(str(getattr(error, "stderr", "") or error))

@@ -13,21 +13,15 @@ Example:
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Final, Self
 
 MOST_BYTES: Final = 1 << 30
 """Of memory of its own; what git maps from disk does not count."""
-MOST_PROCESSES: Final = 200
-"""Below this one, whatever they do."""
-_LOOK_SECONDS: Final = 0.2
 SILENT_SECONDS: Final = 120.0
 """A large history has a commit every millisecond, and begins within seconds."""
 
@@ -73,48 +67,3 @@ def _bound(process: subprocess.Popen[bytes]) -> None:
     except ImportError:
         return
     prlimit(process.pid, RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
-
-
-@contextmanager
-def few_processes(most: int = MOST_PROCESSES) -> Iterator[None]:
-    """Meanwhile no more than so many processes below this one: else all git's among them die.
-
-    Linux alone tells; elsewhere nothing is watched.
-    """
-    over = threading.Event()
-    watching = threading.Thread(target=_watch, args=(over, most), daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watching.join()
-
-
-def _watch(over: threading.Event, most: int) -> None:
-    while not over.wait(_LOOK_SECONDS):
-        below = _below(os.getpid())
-        if len(below) > most:
-            for pid, name in below.items():
-                if name.startswith("git"):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-
-
-def _below(top: int) -> dict[int, str]:
-    """The processes that a process started, and those that they did: each with its name."""
-    children: dict[int, list[tuple[int, str]]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            # proc(5): `pid (name) state parent …`; a name may hold anything.
-            head, _, tail = (folder / "stat").read_text("utf-8", "replace").rpartition(")")
-            parent = int(tail.split()[1])
-            children.setdefault(parent, []).append((int(folder.name), head.partition("(")[2]))
-    found: dict[int, str] = {}
-    waiting = [top]
-    while waiting:
-        for pid, name in children.get(waiting.pop(), []):
-            if pid not in found:
-                found[pid] = name
-                waiting.append(pid)
-    return found

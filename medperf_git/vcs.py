@@ -184,7 +184,7 @@ class Repository(History):
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        self._commands.fetch(url, refspecs, narrow=self._narrow, again=self._again)
+        self._commands.fetching(url).refs(refspecs, narrow=self._narrow, again=self._again)
         self._again = False
 
     def fetch_blobs(self, url: str, oids: Sequence[str]) -> None:
@@ -193,7 +193,7 @@ class Repository(History):
         Raises:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
-        self._commands.fetch_objects(url, oids)
+        self._commands.fetching(url).objects(oids)
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.

@@ -2,7 +2,8 @@
 
 Registries are made by ``make_registry`` and really signed; one of their hospitals is the client,
 with its own key. Each figure is a whole process, its start included. `MPGIT_PERF_SIZES` names
-other sizes; what was measured is also written as JSON where `MPGIT_PERF_JSON` says.
+other sizes; registries that are made already are taken from the folder `MPGIT_PERF_REGISTRIES`
+(`rN.git`). What was measured is also written as JSON where `MPGIT_PERF_JSON` says.
 
 Example:
     $ MPGIT_PERF_SIZES=1000,10000,100000 python -m perf growth
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from typing import Final
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home
 from medperf_git.store.paths import SignaturePlace, locate
+from medperf_git.store.snapshot import snapshot_at
 from medperf_git.store.tree import GitTree, difference, read
 from medperf_git.trust import keyring
 from medperf_git.vcs import Repository
@@ -58,7 +60,7 @@ class Figures:
 
     Attributes:
         results: how many it has.
-        made: to make it.
+        made: to make it, or to clone what is made.
         clone_mb: the repository.
         check: the verdict on a request of one result.
         join: the first sync of a new client, which audits everything.
@@ -70,6 +72,7 @@ class Figures:
         open: signing and opening a request of one record.
         judge: the verdict on that request, by its number.
         merge: merging it.
+        push: git alone, which pushes one commit to the same server, without mpgit.
     """
 
     results: int
@@ -91,6 +94,8 @@ class Figures:
     judge: float
     merge: float
     merge_mb: float
+    push: float
+    push_mb: float
 
 
 FLAT: Final = ("check", "check_mb", "sync", "sync_mb", "open", "judge", "merge", "merge_mb")
@@ -119,17 +124,23 @@ def measure() -> Iterator[str]:
 def _figures(folder: Path, size: int) -> Figures:
     registry = folder / "registry.git"
     began = time.monotonic()
-    made = make(registry, size, seed=SEED, tell=lambda _line: None)
+    ready = Path(os.environ.get("MPGIT_PERF_REGISTRIES", ""), f"r{size}.git")
+    if ready.exists():
+        words = ("clone", "--quiet", "--bare", "--shared", ready, registry)
+        subprocess.run(["git", *words], check=True)
+    else:
+        make(registry, size, seed=SEED, tell=lambda _line: None)
     took = time.monotonic() - began
-    clone = _megabytes(registry)
+    clone = _megabytes(ready if ready.exists() else registry)
     with Repository.open(registry) as repository:
         asked = _request(repository)
+        identity = snapshot_at(repository, asked.base).identity
     client = _Client(folder / "home", asked.owner)
     revisions = ("--base", asked.base, "--head", asked.head)
     checks = [client.do("check", *revisions, "--git-dir", str(registry)) for _ in range(TIMES)]
     # The client joins a registry that lacks the last result, which then comes.
     _set_main(registry, asked.base)
-    joined = client.do("registry", "add", "r", str(registry), "--genesis", made.identity, "--yes")
+    joined = client.do("registry", "add", "r", str(registry), "--genesis", identity, "--yes")
     _set_main(registry, asked.head)
     synced = client.do("registry", "sync")
     index = client.do("leaderboard", asked.benchmark)
@@ -140,6 +151,7 @@ def _figures(folder: Path, size: int) -> Figures:
     judged = [client.do("request", "check", name) for _ in range(3)]
     merged = client.do("request", "merge", name)
     updated = client.do("leaderboard", asked.benchmark)
+    pushed = _pushed_by_git(folder, registry)
     return Figures(
         results=size,
         made=took,
@@ -160,7 +172,22 @@ def _figures(folder: Path, size: int) -> Figures:
         judge=statistics.median(seconds for seconds, _ in judged),
         merge=merged[0],
         merge_mb=merged[1],
+        push=pushed[0],
+        push_mb=pushed[1],
     )
+
+
+def _pushed_by_git(folder: Path, registry: Path) -> tuple[float, float]:
+    """What a plain git and its server need for one commit that adds one file."""
+    clone = folder / "clone.git"
+    words = ("clone", "--quiet", "--bare", "--shared", registry, clone)
+    subprocess.run(["git", *words], check=True)
+    with Repository.open(clone) as repository:
+        main = repository.resolve(MAIN)
+        tree = write_files(repository, repository.commit(main).tree, {"note.txt": b"one file\n"})
+        commit = repository.write_commit(tree, [main], "One file", AUTHOR)
+    push = ("push", "--quiet", str(registry), f"{commit}:refs/heads/one-file")
+    return _spent(folder, ("git", "--git-dir", str(clone), *push))
 
 
 def _megabytes(folder: Path) -> float:
@@ -215,17 +242,23 @@ class _Client:
 
     def do(self, *words: str) -> tuple[float, float]:
         """Seconds and MB that a command takes."""
-        said = self._folder.parent / "spent.json"
         mpgit = (sys.executable, "-m", "medperf_git", *words)
-        done = subprocess.run(
-            [sys.executable, "-S", "-c", _SPENT, str(said), *mpgit],
-            env={**os.environ, "MPGIT_HOME": str(self._folder)},
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        if done.returncode not in (0, 3):
-            raise RuntimeError(f"{' '.join(words)}: {done.stderr.decode()[-2000:]}")
-        seconds, memory = json.loads(said.read_text())
+        seconds, memory = _spent(self._folder.parent, mpgit, MPGIT_HOME=str(self._folder))
         # A million results take long: who waits sees how far it is.
         print(f"    mpgit {words[0]}: {seconds:.2f} s, {memory:.0f} MB", file=sys.stderr)
         return seconds, memory
+
+
+def _spent(folder: Path, command: Sequence[str], **variables: str) -> tuple[float, float]:
+    """Seconds and MB that a command takes."""
+    said = folder / "spent.json"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _SPENT, str(said), *command],
+        env={**os.environ, **variables},
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode not in (0, 3):
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode()[-2000:]}")
+    seconds, memory = json.loads(said.read_text())
+    return seconds, memory

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import pytest
-
-from medperf_git.git_patience import Patience, few_processes
+from medperf_git.git_patience import Patience
 from tests.support.patience import PATIENCE
 
 HUNGRY = "print(len(bytearray(3 << 30)))"
@@ -31,15 +27,3 @@ def test_memory_is_bounded() -> None:
         _, said = process.communicate(b"\n")
     assert process.returncode != 0
     assert b"MemoryError" in said
-
-
-@pytest.mark.parametrize(("most", "killed"), [(2, True), (50, False)])
-def test_a_swarm_of_git_dies(tmp_path: Path, *, most: int, killed: bool) -> None:
-    git = tmp_path / "git-remote-x"
-    shutil.copy("/bin/sleep", git)
-    with few_processes(most):
-        swarm = [subprocess.Popen([git, "2"]) for _ in range(3)]
-        other = subprocess.Popen(["sleep", "2"])
-        codes = [process.wait() for process in swarm]
-    assert [code != 0 for code in codes] == [killed] * 3
-    assert other.wait() == 0

@@ -173,7 +173,7 @@ def test_a_wrong_word_is_a_usage_error(site_free: Site, name: str) -> None:
 def test_v_shows_the_cause(site: Site) -> None:
     site.host.rename(site.folder / "away.git")
     assert "cause:" not in site.do("ky", "registry", "sync", expect=1).err
-    assert "cause: GitCommandError" in site.do("ky", "registry", "sync", "-v", expect=1).err
+    assert "cause: TransportError" in site.do("ky", "registry", "sync", "-v", expect=1).err
 
 
 def test_a_reader_that_goes_away_is_no_error(site: Site) -> None:

@@ -1,0 +1,214 @@
+"""Brings objects from another repository by git's plumbing: ``fetch-pack``, or its web helper.
+
+Unlike ``git fetch`` the plumbing does not walk through the whole tree of what it got, to see that
+all is there: that costs as much as the registry is large. Instead each object that comes must find
+what it names, here or in the same pack (``index-pack --strict``), which costs as much as what
+comes. Moves no ref. The protocols: git-fetch-pack(1), gitremote-helpers(7).
+
+Example::
+
+    Transport(folder, packs, environment, "https://x.org/r").bring({"refs/heads/main": oid})
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from medperf_git.git_relay import let_go, listed, pipes, relay
+
+_SETTINGS: Final = ("-c", "fetch.fsckObjects=true", "-c", "gc.auto=0")
+_BY_ID: Final = ("-c", "fetch.negotiationAlgorithm=noop")
+"""Whoever asks for single objects tells nothing of what is here: much of that may be incomplete."""
+_NEW: Final = ("-c", "protocol.version=2")
+_OLD: Final = ("-c", "protocol.version=0")
+_PACK: Final = ("fetch-pack", "--no-progress", "--lock-pack", "--stdin")
+"""Without `--lock-pack` git 2.39 dies of `fetch.fsckObjects`, after all is done."""
+_WEB: Final = ("http", "https")
+_LOCK: Final = "lock "
+_HEADS: Final = "refs/heads/"
+_NONE: Final = subprocess.DEVNULL
+_SOME: Final = (_HEADS,)
+"""What is listed where ids are asked for: ``fetch-pack`` takes an empty list for a failure."""
+
+
+class TransportError(Exception):
+    """Git said no.
+
+    Attributes:
+        stderr: what it said.
+    """
+
+    def __init__(self, stderr: str) -> None:
+        super().__init__(stderr)
+        self.stderr = stderr
+
+
+class FilesOnlyError(TransportError):
+    """There is no git behind a web address, or one of before 2018, which gives all or nothing."""
+
+
+@dataclass(frozen=True)
+class Transport:
+    """The way to one other repository.
+
+    Attributes:
+        folder: the Git folder that objects come to.
+        packs: its folder of packs.
+        environment: the variables that git runs with.
+        url: the other repository.
+    """
+
+    folder: Path
+    packs: Path
+    environment: Mapping[str, str]
+    url: str
+
+    def listed(self, patterns: Sequence[str]) -> dict[str, str]:
+        """The other repository's refs: full name → id.
+
+        Args:
+            patterns: which: full names, or beginnings and ends around a `*`; more may be listed.
+
+        Raises:
+            TransportError: what git said.
+        """
+        with ExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            helper = self._service(stack, said) if self._scheme in _WEB else None
+            if helper is not None:
+                found = listed(helper, [pattern.partition("*")[0] for pattern in patterns])
+                if found is None:
+                    _judge(1, said)
+                return found or {}
+            heads = ["--heads"] if all(name.startswith(_HEADS) for name in patterns) else []
+            words = [*_NEW, "ls-remote", "--quiet", *heads, "--", self.url, *patterns]
+            process = stack.enter_context(self._running(words, _NONE, subprocess.PIPE, said))
+            printed, _ = process.communicate()
+            _judge(process.returncode, said)
+        lines = (line.split("\t") for line in printed.decode("utf-8", "replace").splitlines())
+        return {words[1]: words[0] for words in lines if words[1:]}
+
+    def bring(self, wanted: Mapping[str, str], *, chosen: str = "", again: bool = False) -> None:
+        """Brings what is wanted and all that it needs.
+
+        Args:
+            wanted: names of refs there, or ids of objects, each with its id.
+            chosen: a filter; what it leaves out is missing then.
+            again: also what is here already.
+
+        Raises:
+            TransportError: what git said.
+        """
+        by_id = any(name == oid for name, oid in wanted.items())
+        words = [*(_BY_ID if by_id else ()), *_PACK]
+        words += [f"--filter={chosen}", "--from-promisor"] if chosen else []
+        words += ["--refetch"] if again else []
+        if self._scheme not in _WEB:
+            self._pack(words, wanted)
+        elif not self._relayed(words, wanted, _SOME if by_id else tuple(wanted)):
+            if chosen:
+                raise FilesOnlyError("there is no git behind the address, only files")
+            self._old_web(wanted, again=again)
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.partition("://")[0]
+
+    def _pack(self, words: Sequence[str], wanted: Mapping[str, str]) -> None:
+        """By a path or SSH."""
+        with ExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            given = stack.enter_context(_lines(wanted))
+            process = stack.enter_context(self._running([*words, self.url], given, said, said))
+            stack.callback(let_go, self.packs, process.pid)
+            _judge(process.wait(), said)
+
+    def _relayed(
+        self, words: Sequence[str], wanted: Mapping[str, str], prefixes: Sequence[str]
+    ) -> bool:
+        """By the web; False where the server does not speak protocol version 2."""
+        with ExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            helper = self._service(stack, said)
+            if helper is None:
+                return False
+            command, pipe = [*_NEW, *words, "--stateless-rpc", self.url], subprocess.PIPE
+            packer = stack.enter_context(self._running(command, pipe, pipe, said))
+            stack.callback(let_go, self.packs, packer.pid)
+            _judge(relay(helper, packer, wanted, prefixes), said)
+            return True
+
+    def _service(self, stack: ExitStack, said: IO[bytes]) -> subprocess.Popen[bytes] | None:
+        """Git's web helper, connected; None where the server does not speak version 2."""
+        command, pipe = [*_NEW, f"remote-{self._scheme}", "host", self.url], subprocess.PIPE
+        helper = stack.enter_context(self._running(command, pipe, pipe, said))
+        ask, answers = pipes(helper)
+        with suppress(BrokenPipeError):
+            ask.write(b"stateless-connect git-upload-pack\n")
+            ask.flush()
+        answer = answers.readline()
+        if answer == b"\n":
+            return helper
+        with suppress(BrokenPipeError):
+            ask.close()
+        _judge(0 if answer == b"fallback\n" else helper.wait() or 1, said)
+        return None
+
+    def _old_web(self, wanted: Mapping[str, str], *, again: bool) -> None:
+        """From a web server that only has files, or a git of before version 2."""
+        asked = ["option progress false", *(["option refetch true"] if again else [])]
+        asked += [f"fetch {oid} {name}" for name, oid in wanted.items()]
+        with ExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            given = stack.enter_context(_lines([*asked, "", ""]))
+            command = [*_OLD, f"remote-{self._scheme}", "host", self.url]
+            process = stack.enter_context(self._running(command, given, subprocess.PIPE, said))
+            printed, _ = process.communicate()
+            for line in printed.decode("utf-8", "replace").splitlines():
+                if line.startswith(_LOCK):
+                    Path(line.removeprefix(_LOCK)).unlink(missing_ok=True)
+            _judge(process.returncode, said)
+
+    @contextmanager
+    def _running(
+        self,
+        words: Sequence[str],
+        stdin: IO[bytes] | int,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes],
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A git that ends with the block."""
+        process = subprocess.Popen(
+            ["git", *_SETTINGS, *words],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=self.folder,
+            env=dict(self.environment),
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            with suppress(OSError), process:  # closes its pipes and waits for it
+                pass
+
+
+def _lines(words: Sequence[str] | Mapping[str, str]) -> IO[bytes]:
+    """A file that nobody else sees, with a line for each word."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (who asked closes it)
+    file.write("".join(f"{word}\n" for word in words).encode())
+    file.seek(0)
+    return file
+
+
+def _judge(status: int, said: IO[bytes]) -> None:
+    if status:
+        said.seek(0)
+        raise TransportError(said.read().decode("utf-8", "replace"))
