@@ -25,6 +25,8 @@ from medperf_git.git_transport import FilesOnlyError, Transport, TransportError
 _NARROW: Final = "blob:none"
 _MOST_PACKS: Final = 50
 _TRIES: Final = 50
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}")
+_REF = re.compile(r"refs/[^\s\x00-\x20\x7f:?*\[\\^~]+")
 _NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
 
 
@@ -102,9 +104,14 @@ class Fetch:
         """The refs of the other repository that refspecs speak of: full name → id."""
         sources = [refspec.removeprefix("+").partition(":")[0] for refspec in refspecs]
         try:
-            return self._transport.listed(sources)
+            there = self._transport.listed(sources)
         except TransportError as error:
             raise failed("can't fetch from", self.url, error.stderr, OFFLINE) from error
+        for name, oid in there.items():
+            # What a host says goes on to git, where other words would mean something else.
+            if not (_OBJECT_ID.fullmatch(oid) and (name == "HEAD" or _REF.fullmatch(name))):
+                raise failed("can't fetch from", self.url, f"fatal: no ref: {name!r} {oid!r}")
+        return there
 
     def _bring_new(self, wanted: Mapping[str, str], chosen: str, *, again: bool) -> None:
         lacking = self._lacking(wanted)

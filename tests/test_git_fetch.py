@@ -14,6 +14,7 @@ import pytest
 from medperf_git.errors import GitError
 from medperf_git.git_environment import variables
 from medperf_git.git_fetch import Fetch, wanted_by
+from medperf_git.git_transport import Transport
 from medperf_git.vcs import Repository
 from tests.support.servers import over_http
 
@@ -184,6 +185,24 @@ def test_a_history_that_is_cut_off(server: Server, client: Repository, tmp_path:
         fetcher(client, cut.as_uri()).refs(HERE)
     assert caught.value.code in {"shallow", "unreachable"}
     assert client.refs("refs/") == {}
+
+
+LIES: dict[str, dict[str, str]] = {
+    "an option": {"refs/heads/x": "--all"},
+    "a name of ours": {"refs/heads/x": "HEAD"},
+    "an id of another kind": {"refs/heads/x": "ab" * 32},
+    "a name of two lines": {"refs/heads/x\ndelete refs/heads/main": "ab" * 20},
+    "a name elsewhere": {"../../config": "ab" * 20},
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_what_no_host_may_say(
+    server: Server, client: Repository, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transport, "listed", lambda *_: LIES[name])
+    with pytest.raises(GitError, match="no ref"):
+        fetcher(client, server.repository.path.as_uri()).refs(HERE)
 
 
 def test_a_host_that_is_not_there(client: Repository, tmp_path: Path) -> None:
