@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,9 @@ from perf.registry_clerk import Keys
 
 SIZES: Final = (1_000, 10_000)
 TIMES: Final = 5
+BEFORE: Final = 3
+"""From how many merged requests before the last one on the client follows."""
+PATIENCE: Final = 100
 SEED: Final = "mpgit"
 AUTHOR: Final = ("perf", "perf@example")
 MAIN: Final = "refs/heads/main"
@@ -55,8 +60,8 @@ sys.exit(code)
 class Figures:
     """What was measured of one registry; seconds, and MB of memory or disk.
 
-    Memory is the peak of the largest process, mpgit or one of git that it started; what of a
-    pack is mapped counts.
+    Memory is the peak of the largest process at the client, mpgit or one of git that it started;
+    what of a pack is mapped counts. A `git daemon` serves the registry.
 
     Attributes:
         results: how many it has.
@@ -64,7 +69,7 @@ class Figures:
         clone_mb: the repository.
         check: the verdict on a request of one result.
         join: the first sync of a new client, which audits everything.
-        sync: the sync that brings one result.
+        sync: the sync that brings one merged request; the last of them brings one result.
         index: the first leaderboard, which makes the index.
         index_mb: the index.
         leaderboard: of one benchmark, with the index made.
@@ -122,6 +127,11 @@ def measure() -> Iterator[str]:
 
 
 def _figures(folder: Path, size: int) -> Figures:
+    with _served(folder) as url:
+        return _measured(folder, size, f"{url}/registry.git")
+
+
+def _measured(folder: Path, size: int, url: str) -> Figures:
     registry = folder / "registry.git"
     began = time.monotonic()
     ready = Path(os.environ.get("MPGIT_PERF_REGISTRIES", ""), f"r{size}.git")
@@ -138,11 +148,14 @@ def _figures(folder: Path, size: int) -> Figures:
     client = _Client(folder / "home", asked.owner)
     revisions = ("--base", asked.base, "--head", asked.head)
     checks = [client.do("check", *revisions, "--git-dir", str(registry)) for _ in range(TIMES)]
-    # The client joins a registry that lacks the last result, which then comes.
-    _set_main(registry, asked.base)
-    joined = client.do("registry", "add", "r", str(registry), "--genesis", identity, "--yes")
-    _set_main(registry, asked.head)
-    synced = client.do("registry", "sync")
+    # The client joins a registry that lacks what was merged last, which then comes.
+    *later, first = _first_parents(registry, asked.base, BEFORE)
+    _set_main(registry, first)
+    joined = client.do("registry", "add", "r", url, "--genesis", identity, "--yes")
+    synced = []
+    for head in (*reversed(later), asked.head):
+        _set_main(registry, head)
+        synced.append(client.do("registry", "sync"))
     index = client.do("leaderboard", asked.benchmark)
     boards = [client.do("leaderboard", asked.benchmark) for _ in range(3)]
     why = ("--reason", "The scanner was not calibrated.", "--yes")
@@ -151,7 +164,7 @@ def _figures(folder: Path, size: int) -> Figures:
     judged = [client.do("request", "check", name) for _ in range(3)]
     merged = client.do("request", "merge", name)
     updated = client.do("leaderboard", asked.benchmark)
-    pushed = _pushed_by_git(folder, registry)
+    pushed = _pushed_by_git(folder, url)
     return Figures(
         results=size,
         made=took,
@@ -160,8 +173,8 @@ def _figures(folder: Path, size: int) -> Figures:
         check_mb=max(memory for _, memory in checks),
         join=joined[0],
         join_mb=joined[1],
-        sync=synced[0],
-        sync_mb=synced[1],
+        sync=statistics.median(seconds for seconds, _ in synced),
+        sync_mb=max(memory for _, memory in synced),
         index=index[0],
         index_made_mb=index[1],
         index_mb=_megabytes(client.home.cache / "index"),
@@ -177,17 +190,45 @@ def _figures(folder: Path, size: int) -> Figures:
     )
 
 
-def _pushed_by_git(folder: Path, registry: Path) -> tuple[float, float]:
+def _pushed_by_git(folder: Path, url: str) -> tuple[float, float]:
     """What a plain git and its server need for one commit that adds one file."""
     clone = folder / "clone.git"
-    words = ("clone", "--quiet", "--bare", "--shared", registry, clone)
+    words = ("clone", "--quiet", "--bare", "--shared", folder / "registry.git", clone)
     subprocess.run(["git", *words], check=True)
     with Repository.open(clone) as repository:
         main = repository.resolve(MAIN)
         tree = write_files(repository, repository.commit(main).tree, {"note.txt": b"one file\n"})
         commit = repository.write_commit(tree, [main], "One file", AUTHOR)
-    push = ("push", "--quiet", str(registry), f"{commit}:refs/heads/one-file")
+    push = ("push", "--quiet", url, f"{commit}:refs/heads/one-file")
     return _spent(folder, ("git", "--git-dir", str(clone), *push))
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """By a server that is no child of the client, whose memory would count as the client's."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}", "--export-all"]
+    words += ["--reuseaddr", "--enable=receive-pack", "--informative-errors"]
+    with subprocess.Popen(["git", "daemon", *words, str(folder)]) as server:
+        try:
+            for _ in range(PATIENCE):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.1)
+            yield f"git://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def _first_parents(registry: Path, commit: str, count: int) -> list[str]:
+    """A commit and those before it, newest first."""
+    with Repository.open(registry) as repository:
+        found = [commit]
+        while len(found) < count:
+            found.append(repository.commit(found[-1]).parents[0])
+    return found
 
 
 def _megabytes(folder: Path) -> float:

@@ -88,8 +88,9 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(f'{each[key]:.1f} MB' for each in figures)} |"
     yield ""
     yield (
-        "Memory is the peak of the largest process, mpgit or a git that it started, with what that "
-        "maps of a pack. What the figures mean, and what comes after a million: "
+        "Memory is the peak of the largest process at the client, mpgit or a git that it started, "
+        "with what that maps of a pack. The server (`git daemon`) works on the same machine: its "
+        "time counts, its memory does not. What the figures mean, and what comes after a million: "
         "[scale.md](scale.md)."
     )
 
