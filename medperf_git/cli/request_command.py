@@ -12,8 +12,10 @@ from medperf_git.cli import app
 from medperf_git.cli.report_text import markdown, text
 from medperf_git.errors import MpgitError
 from medperf_git.workflows import requests as workflow
+from medperf_git.workflows.merge_all import complete, merge_each
 from medperf_git.workflows.propose import refusal
 from medperf_git.workflows.requests import Judged, judge_request
+from medperf_git.workflows.session import Session
 
 _CODES = {"complete": 0, "awaiting": 3}
 
@@ -152,16 +154,45 @@ def approve(*, request: str, common: app.Common) -> None:
 
 
 @command.command("merge")
-@click.argument("request")
-@app.options(app.registry_option, app.json_option)
-def merge(*, request: str, common: app.Common) -> None:
+@click.argument("request", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every request that is complete.")
+@app.options(app.registry_option, app.yes_option, app.json_option)
+def merge(*, request: str | None, everything: bool, common: app.Common) -> int:
     """Merge a complete request into main. Exit code 3: approvals are missing."""
+    if everything is (request is not None):
+        raise click.UsageError("Name one request, or say --all.")
     with common.session() as session:
+        if request is None:
+            return _merge_all(session, common)
         commit = workflow.merge(session, request)
         common.show(
             {"request": request, "state": "merged", "commit": commit},
             f"merged {request} as {commit[:12]}",
         )
+        return 0
+
+
+def _merge_all(session: Session, common: app.Common) -> int:
+    ready = complete(session)
+    if not ready:
+        common.show([], "no request is complete: `mpgit request ls` says what each waits for")
+        return 0
+    for judged in ready:
+        app.tell(f"{judged.request.id}: {app.printable(judged.request.title)}")
+    common.confirm(f"Merge these {len(ready)}?")
+    done = []
+    for outcome in merge_each(session, ready):
+        done.append(outcome)
+        app.tell(f"{len(done)}/{len(ready)} {outcome.request}: {outcome.state}")
+    rows = [
+        (each.request, each.state, each.error.message if each.error else each.commit[:12])
+        for each in done
+    ]
+    common.show(
+        [each.as_dict() for each in done],
+        lambda: app.table(("request", "state", "commit, or why not"), rows),
+    )
+    return 0 if all(each.state == "merged" for each in done) and len(done) == len(ready) else 1
 
 
 def _closing(name: str, verb: str, help_text: str) -> None:
