@@ -4,10 +4,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from medperf_git.atomic import lock
 from tests.support import apptainer
 from tests.support.site import Site, build_site, copy_site
+
+# A machine that others use too may stand still for seconds; what costs too much has its own tests.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_report_header() -> str:

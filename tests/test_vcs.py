@@ -73,7 +73,8 @@ names = st.one_of(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=40,
 )
 @given(st.dictionaries(names, st.sampled_from([FILE_MODE, 0o100755, 0o120000, TREE_MODE])))
 def test_git_reads_every_tree_that_we_write(repository: Repository, modes: dict[str, int]) -> None:

@@ -25,7 +25,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import compress
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -42,6 +41,8 @@ _LINE = re.compile(
     r'^((?: |- )*(?:(?:[A-Za-z][A-Za-z0-9_.-]*|"[^"\\\n]*"):(?: |$))?)(.*)$',
     re.ASCII | re.MULTILINE,
 )
+RECENT: Final = 8
+"""How many shapes of one first line are tried before a document's lines are looked at."""
 _EMPTY: Final = {"[]": "[]", "{}": "{}"}
 _Outline: TypeAlias = tuple[str, ...]
 _Path: TypeAlias = tuple[str | int, ...]
@@ -52,12 +53,12 @@ class _Shape:
     """What documents of one outline share.
 
     Attributes:
-        filled: for each line whether a scalar stands on it.
+        whole: what all of their bytes match; a group for each scalar.
         order: for each scalar of the JSON text which one of the document's it is.
         text: the JSON text, with places for the scalars at odd indices.
     """
 
-    filled: tuple[bool, ...]
+    whole: re.Pattern[str]
     order: itemgetter[Any]
     text: list[str]
 
@@ -68,20 +69,40 @@ class Shapes:
     def __init__(self) -> None:
         self._known: dict[_Outline, _Shape] = {}
         self._once: dict[_Outline, None] = {}
+        self._recent: dict[str, list[_Shape]] = {}
 
     def read(self, payload: bytes) -> str | None:
         """The data as JSON text where the bytes certainly are canonical; None leaves it open."""
-        split = _split(payload)
-        shape = self._known.get(split[0]) if split else None
-        if split is None or shape is None or tuple(map(bool, split[1])) != shape.filled:
+        found = self._find(payload)
+        if found is None:
             return None
+        shape, tokens = found
         try:
-            tokens = [_json(token) for token in compress(split[1], shape.filled)]
+            spelled = list(map(_json, tokens))
         except CanonicalError:
             return None
         text = shape.text.copy()
-        text[1::2] = shape.order(tokens)
+        text[1::2] = shape.order(spelled)
         return "".join(text)
+
+    def _find(self, payload: bytes) -> tuple[_Shape, tuple[str, ...]] | None:
+        """The shape of a document, and its scalars."""
+        text = _text(payload)
+        if text is None:
+            return None
+        head = text.partition("\n")[0]
+        recent = self._recent.get(head, [])
+        for at, shape in enumerate(recent):
+            if fits := shape.whole.fullmatch(text):
+                if at:
+                    recent.insert(0, recent.pop(at))
+                return shape, fits.groups()
+        known = self._known.get(_split(text)[0])
+        fits = known.whole.fullmatch(text) if known else None
+        if known is None or fits is None:
+            return None
+        _keep(self._recent, head, [known, *recent][:RECENT])
+        return known, fits.groups()
 
     def learn(self, payload: bytes, data: Mapping[str, Any]) -> None:
         """Notes a document that the strict reader has read; the second of a shape makes it known.
@@ -90,39 +111,44 @@ class Shapes:
             payload: its bytes; they are canonical.
             data: what they spell, with keys in the order that `read` is to give them.
         """
-        split = _split(payload)
-        if split is None or split[0] in self._known:
+        text = _text(payload)
+        if text is None:
             return
-        outline, rest = split
+        outline, rest = _split(text)
+        if outline in self._known:
+            return
         if outline not in self._once:
             _keep(self._once, outline, None)
             return
-        shape = _shape(rest, data)
+        shape = _shape(outline, rest, data)
         if shape is not None:
             _keep(self._known, outline, shape)
 
 
-def _keep(kept: dict[_Outline, Any], outline: _Outline, what: Any) -> None:
+def _keep(kept: dict[Any, Any], name: Any, what: Any) -> None:
     """Keeps one more; the oldest goes where there are too many."""
-    if len(kept) >= MOST:
+    if len(kept) >= MOST and name not in kept:
         del kept[next(iter(kept))]
-    kept[outline] = what
+    kept[name] = what
 
 
-def _split(payload: bytes) -> tuple[_Outline, _Outline] | None:
-    """The document's outline, which is its first line and each line's beginning; and the rests.
-
-    Together they are all of its bytes.
-    """
+def _text(payload: bytes) -> str | None:
+    """The document, if it is short enough and ends as all do."""
     if len(payload) > MAX_BYTES:
         return None
     try:
         text = payload.decode()
     except UnicodeDecodeError:
         return None
+    return text if text.endswith("\n") and text.count("\n") > 1 else None
+
+
+def _split(text: str) -> tuple[_Outline, _Outline]:
+    """The document's outline, which is its first line and each line's beginning; and the rests.
+
+    Together they are all of it.
+    """
     head, _, body = text.partition("\n")
-    if not body.endswith("\n"):
-        return None
     begins, rests = zip(*_LINE.findall(body), strict=True)
     return (head, *begins), rests
 
@@ -142,7 +168,7 @@ def _json(token: str) -> str:
     return json.dumps(value)
 
 
-def _shape(rests: tuple[str, ...], data: Mapping[str, Any]) -> _Shape | None:
+def _shape(outline: _Outline, rests: _Outline, data: Mapping[str, Any]) -> _Shape | None:
     """The shape of a document; None where its scalars are not just the lines' rests."""
     leaves = dict(_leaves(data, ordered=True))
     if [rest for rest in rests if rest] != [_token(leaf) for leaf in leaves.values()]:
@@ -150,8 +176,12 @@ def _shape(rests: tuple[str, ...], data: Mapping[str, Any]) -> _Shape | None:
     number = {path: at for at, path in enumerate(leaves)}
     order = [number[path] for path, _ in _leaves(data, ordered=False)]
     pieces = _pieces(data)
+    head, *begins = (re.escape(part) for part in outline)
+    # A scalar stands on a line of its own, or after its key: all of the rest, and nothing is
+    # tried again (`++`).
+    lines = [begin + ("(.++)" if rest else "") for begin, rest in zip(begins, rests, strict=True)]
     return _Shape(
-        tuple(map(bool, rests)),
+        re.compile("\n".join([head, *lines])),
         # With a single index an itemgetter gives no tuple.
         itemgetter(*order) if len(order) > 1 else itemgetter(slice(None)),
         pieces,

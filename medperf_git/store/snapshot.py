@@ -118,6 +118,7 @@ class Snapshot:
         self._known = loads() if known is None else known
         self._resolved: dict[tuple[str, str, int, str], Loaded] = {}
         self._standing: dict[tuple[str, str], Place | None] = {}
+        self._people: dict[str, Participant | None] = {}
 
     # --- identity ------------------------------------------------------------------------
 
@@ -265,6 +266,10 @@ class Snapshot:
 
     def root(self) -> Root | None:
         """The newest root."""
+        return self._root
+
+    @cached_property
+    def _root(self) -> Root | None:
         return self._typed(self.newest("root", "root"), Root)
 
     def participant(self, participant: str) -> Participant | None:
@@ -272,10 +277,12 @@ class Snapshot:
 
         An older revision never stands again: it would revive revoked keys.
         """
+        if participant in self._people:
+            return self._people[participant]
         place = self.newest("participant", participant)
         if place is None or self.is_withdrawn(place):
-            return None
-        return self._typed(place, Participant)
+            return _note(self._people, participant, None)
+        return _note(self._people, participant, self._typed(place, Participant))
 
     def benchmark(self, benchmark: str) -> Benchmark | None:
         """The standing benchmark."""

@@ -87,7 +87,6 @@ def test_what_readers_differ_about(reader: Path) -> None:
 
 @settings(
     max_examples=8,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a node each time
 )
 @given(st.lists(mappings, min_size=1, max_size=12))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from medperf_git.canonical import shape
 from medperf_git.canonical.document import HEADER, MAX_BYTES, Document, emit, parse
-from medperf_git.canonical.shape import MOST, Shapes
+from medperf_git.canonical.shape import MOST, RECENT, Shapes
 from medperf_git.errors import CanonicalError
 from tests.canonical.strategies import TRAPS, leaves, mappings, same, texts
 
@@ -72,6 +72,15 @@ def test_another_of_the_shape_is_known_for_what_it_is(
     shapes = knowing((emit(Document(SCHEMA, data)), data))
     other = filled(data, source.draw, scalars_and_empty)
     assert_same_or_nothing(shapes, emit(Document(SCHEMA, other)))
+
+
+def test_all_of_many_shapes_with_one_first_line_are_known() -> None:
+    every = [{f"k{number}": 1, "last": "x"} for number in range(3 * RECENT)]
+    shapes = knowing(*((emit(Document(SCHEMA, data)), data) for data in every))
+    for _ in range(2):
+        for number in range(3 * RECENT):
+            data = {f"k{number}": number, "last": "y"}
+            assert assert_same_or_nothing(shapes, emit(Document(SCHEMA, data)))
 
 
 @given(st.data())

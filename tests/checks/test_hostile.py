@@ -114,7 +114,7 @@ def mutations(draw: st.DrawFn) -> tuple[str, Modes]:
     return how, files
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutations())
 def test_no_mutation_of_a_request_is_complete(mutation: tuple[str, Modes]) -> None:
     _, files = mutation
@@ -178,7 +178,7 @@ def odd_records(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return name, data
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(odd_records(), st.booleans())
 def test_odd_records_never_raise(odd: tuple[str, dict[str, Any]], unsigned: bool) -> None:  # noqa: FBT001 (drawn)
     name, data = odd
@@ -226,7 +226,7 @@ any_files = st.dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(any_files, st.sampled_from(["full", "genesis", "nothing"]), st.booleans())
 def test_no_tree_makes_the_check_raise(files: Modes, base: str, replace: bool) -> None:  # noqa: FBT001 (drawn)
     full = full_registry()
@@ -239,7 +239,7 @@ def test_no_tree_makes_the_check_raise(files: Modes, base: str, replace: bool) -
     report.as_dict()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_files)
 def test_nothing_beside_the_genesis_makes_the_check_raise(files: Modes) -> None:
     genesis = full_registry().history[0]

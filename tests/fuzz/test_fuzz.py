@@ -89,14 +89,14 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=2000) | st.lists(pieces, max_size=60).map(b"".join))
 def test_any_bytes_are_cheap(payload: bytes) -> None:
     assert_small(payload)
     assert_small(FIRST + payload)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(pieces, min_size=1, max_size=6).map(b"".join).filter(bool), st.booleans())
 def test_any_bytes_over_and_over_are_cheap(piece: bytes, lines: bool) -> None:  # noqa: FBT001 (drawn)
     piece += b"\n" if lines else b""

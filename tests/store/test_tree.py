@@ -66,7 +66,7 @@ def expected(base: Modes, head: Modes) -> list[tuple[str, int | None, int | None
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trees, trees)
 def test_kinds_agree(repository: Repository, base: Modes, head: Modes) -> None:
     memory = MemoryTree(base), MemoryTree(head)
@@ -82,7 +82,7 @@ def test_kinds_agree(repository: Repository, base: Modes, head: Modes) -> None:
         assert all(tree.size(e) == len(files[p][1]) for p, e in walk(tree))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trees, st.dictionaries(paths, st.sampled_from([b"", b"1", b"3"]), max_size=4).filter(fits))
 def test_overlay_is_what_a_commit_would_hold(
     repository: Repository, base: Modes, above: dict[str, bytes]
