@@ -29,7 +29,7 @@ from medperf_git.store.paths import Place, locate
 from medperf_git.store.snapshot import Loads, loads
 from medperf_git.trust.sshsig import Signature
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit_spans import Judged, Span, judge, spans
+from medperf_git.workflows.audit_spans import Judged, Span, judge, look_for_circles_less, spans
 from perf.make_registry import make
 
 RESULTS: Final = 20_000
@@ -47,6 +47,7 @@ class _Worker:
 
 
 def _start(folder: Path) -> None:
+    look_for_circles_less()  # as the audit's own workers, for both ways
     _Worker.repository = Repository.open(folder)
     _Worker.known = loads()
 

@@ -161,10 +161,14 @@ def _start(path: Path) -> None:
     # Ctrl-C reaches the whole group: who asked for the audit ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Records are many objects, and hardly one is part of a circle: look for those less often.
-    gc.set_threshold(20_000, 20, 100)
+    look_for_circles_less()
     _Worker.repository = Repository.open(path)
     _Worker.known = loads()
+
+
+def look_for_circles_less() -> None:
+    """For a process that reads records: many objects, and hardly one is part of a circle."""
+    gc.set_threshold(20_000, 20, 100)
 
 
 def _end_with_parent() -> None:

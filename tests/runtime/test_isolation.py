@@ -40,7 +40,7 @@ def test_a_well_behaved_task_delivers_its_output(lab: Lab) -> None:
     assert (limits.memory_mb.value, limits.memory_mb.enforced_by) == (256, "cgroup")
     assert (limits.processes.value, limits.processes.enforced_by) == (24, "cgroup")
     assert (limits.cpus.value, limits.cpus.enforced_by) == (1, "cgroup")
-    assert (limits.seconds.value, limits.seconds.enforced_by) == (30, "watchdog")
+    assert (limits.seconds.value, limits.seconds.enforced_by) == (SMALL.seconds, "watchdog")
     assert (limits.output_mb.value, limits.output_mb.enforced_by) == (32, "watchdog")
     assert bool(step.software) == (lab.image.type == "source")
 
