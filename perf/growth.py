@@ -211,7 +211,9 @@ def _served(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     words = ["--listen=127.0.0.1", f"--port={port}", f"--base-path={folder}", "--export-all"]
     words += ["--reuseaddr", "--enable=receive-pack", "--informative-errors"]
-    with subprocess.Popen(["git", "daemon", *words, str(folder)]) as server:
+    # It complains of whoever only looks whether it is there.
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(["git", "daemon", *words, str(folder)], stderr=quiet) as server:
         try:
             for _ in range(PATIENCE):
                 with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
