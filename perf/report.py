@@ -90,7 +90,10 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
     yield (
         "Memory is the peak of the largest process at the client, mpgit or a git that it started, "
         "with what that maps of a pack. The server (`git daemon`) works on the same machine: its "
-        "time counts, its memory does not. What the figures mean, and what comes after a million: "
+        "time counts, its memory does not. Opening and merging end with a push: what git alone "
+        "needs for one to the same server, without mpgit, has a row of its own, and grows because "
+        "a plain server walks through main's whole tree. What the figures mean, and what comes "
+        "after a million: "
         "[scale.md](scale.md)."
     )
 
