@@ -42,7 +42,7 @@ SIZES: Final = {
     "push_mb": "memory: git push, without mpgit",
     "leaderboard_mb": "memory: leaderboard",
     "index_made_mb": "memory: making the index",
-    "join_mb": "memory: audit of everything",
+    "join_mb": "memory: first sync",
     "clone_mb": "repository on disk",
     "index_mb": "index on disk",
 }
@@ -92,8 +92,9 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
         "with what that maps of a pack. The server (`git daemon`) works on the same machine: its "
         "time counts, its memory does not. Opening and merging end with a push: what git alone "
         "needs for one to the same server, without mpgit, has a row of its own, and grows because "
-        "a plain server walks through main's whole tree. What the figures mean, and what comes "
-        "after a million: "
+        "a plain server walks through main's whole tree. The first sync's memory is that of git's "
+        "`index-pack` where there are many results. What the figures mean, and what comes after a "
+        "million: "
         "[scale.md](scale.md)."
     )
 
