@@ -28,6 +28,7 @@ from medperf_git.errors import GitError, RaceError
 from medperf_git.git_environment import variables
 from medperf_git.git_failure import failed, reason
 from medperf_git.git_fetch import Fetch
+from medperf_git.git_transport import Transport
 from medperf_git.git_url import refuse_url
 
 _ANSWER_SECONDS: Final = 30
@@ -183,8 +184,10 @@ class GitCommands:
         Raises:
             GitError: an address that git should not be given.
         """
+        # `url.….insteadOf` of the person's own settings, which the plumbing does not look at.
+        address = refuse_url(str(self._git.ls_remote("--get-url", "--", refuse_url(url))))
         environment = {**os.environ, **self._git.environment()}
-        return Fetch(self._folder, self._packs, environment, refuse_url(url))
+        return Fetch(Transport(self._folder, self._packs, environment, address), url)
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.

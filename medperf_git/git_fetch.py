@@ -15,7 +15,6 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from medperf_git.errors import GitError
@@ -35,15 +34,11 @@ class Fetch:
     """What is brought from one other repository.
 
     Attributes:
-        folder: the Git folder that it comes to.
-        packs: its folder of packs.
-        environment: the variables that git runs with.
-        url: the other repository.
+        transport: the way to it, and the Git folder that it comes to.
+        url: its address as people know it, for messages.
     """
 
-    folder: Path
-    packs: Path
-    environment: Mapping[str, str]
+    transport: Transport
     url: str
 
     def refs(self, refspecs: Sequence[str], *, narrow: bool = False, again: bool = False) -> None:
@@ -60,7 +55,7 @@ class Fetch:
         for _ in range(_TRIES):
             there = self._there(refspecs)
             found = wanted_by(refspecs, there)
-            wanted = dict(found.values())
+            wanted = self._believed(dict(found.values()))
             try:
                 self._bring_new(wanted, _NARROW if narrow else "", again=again)
             except TransportError as error:
@@ -92,33 +87,36 @@ class Fetch:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
         try:
-            self._transport.bring({oid: oid for oid in oids}, chosen=_NARROW)
+            self.transport.bring({oid: oid for oid in oids}, chosen=_NARROW)
         except TransportError as error:
             raise self._refused(error, narrow=True) from error
-
-    @property
-    def _transport(self) -> Transport:
-        return Transport(self.folder, self.packs, self.environment, self.url)
 
     def _there(self, refspecs: Sequence[str]) -> dict[str, str]:
         """The refs of the other repository that refspecs speak of: full name → id."""
         sources = [refspec.removeprefix("+").partition(":")[0] for refspec in refspecs]
         try:
-            there = self._transport.listed(sources)
+            return self.transport.listed(sources)
         except TransportError as error:
             raise failed("can't fetch from", self.url, error.stderr, OFFLINE) from error
-        for name, oid in there.items():
-            # What a host says goes on to git, where other words would mean something else.
-            if not (_OBJECT_ID.fullmatch(oid) and (name == "HEAD" or _REF.fullmatch(name))):
-                raise failed("can't fetch from", self.url, f"fatal: no ref: {name!r} {oid!r}")
-        return there
+
+    def _believed(self, wanted: dict[str, str]) -> dict[str, str]:
+        """The refs, if they are some: what a host says goes on to git, as a line or a word."""
+        for name, oid in wanted.items():
+            if not (_OBJECT_ID.fullmatch(oid) and _REF.fullmatch(name)):
+                raise GitError(
+                    f"the host lists what is no ref: {name!r} {oid!r}",
+                    code="bad-refs",
+                    place=self.url,
+                    advice="tell whoever keeps the host; nothing was fetched",
+                )
+        return wanted
 
     def _bring_new(self, wanted: Mapping[str, str], chosen: str, *, again: bool) -> None:
         lacking = self._lacking(wanted)
         if again or not (lacking or self._is_joined(wanted)):
-            self._transport.bring(wanted, chosen=chosen, again=True)
+            self.transport.bring(wanted, chosen=chosen, again=True)
         elif lacking:
-            self._transport.bring(lacking, chosen=chosen)
+            self.transport.bring(lacking, chosen=chosen)
 
     def _lacking(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Those of the refs whose commits are not here."""
@@ -143,11 +141,11 @@ class Fetch:
         for orders in (gone, moved):  # one's name may be a folder of the other's
             if orders and (done := self._git("update-ref", "--stdin", given=orders)).returncode:
                 said = reason(_text(done.stderr))
-                raise GitError(f"can't move refs: {said}", place=str(self.folder))
+                raise GitError(f"can't move refs: {said}", place=str(self.transport.folder))
 
     def _tidy(self) -> None:
         """Puts small packs together, where there are many; if not now, then another time."""
-        if sum(1 for _ in self.packs.glob("*.pack")) > _MOST_PACKS:
+        if sum(1 for _ in self.transport.packs.glob("*.pack")) > _MOST_PACKS:
             self._git("repack", "--geometric=2", "-d", "--quiet")
 
     def _refused(self, error: TransportError, *, narrow: bool) -> GitError:
@@ -161,8 +159,8 @@ class Fetch:
             ["git", *words],
             input="".join(f"{line}\n" for line in given).encode(),
             capture_output=True,
-            cwd=self.folder,
-            env=dict(self.environment),
+            cwd=self.transport.folder,
+            env=dict(self.transport.environment),
             check=False,
         )
 

@@ -12,6 +12,7 @@ Example::
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ _PACK: Final = ("fetch-pack", "--no-progress", "--lock-pack", "--stdin")
 """Without `--lock-pack` git 2.39 dies of `fetch.fsckObjects`, after all is done."""
 _WEB: Final = ("http", "https")
 _LOCK: Final = "lock "
+_BUNDLE = re.compile(rb"# v[0-9]+ git bundle\n")
+_BUNDLE_BEGINS: Final = 32
 _HEADS: Final = "refs/heads/"
 _NONE: Final = subprocess.DEVNULL
 _SOME: Final = (_HEADS,)
@@ -61,7 +64,7 @@ class Transport:
         folder: the Git folder that objects come to.
         packs: its folder of packs.
         environment: the variables that git runs with.
-        url: the other repository.
+        url: the other repository; as the person's own settings of git rewrite it.
     """
 
     folder: Path
@@ -109,7 +112,11 @@ class Transport:
         words = [*(_BY_ID if by_id else ()), *_PACK]
         words += [f"--filter={chosen}", "--from-promisor"] if chosen else []
         words += ["--refetch"] if again else []
-        if self._scheme not in _WEB:
+        if self._is_bundle:
+            if chosen:
+                raise FilesOnlyError("it is a bundle, which holds everything")
+            self._unbundle(wanted)
+        elif self._scheme not in _WEB:
             self._pack(words, wanted)
         elif not self._relayed(words, wanted, _SOME if by_id else tuple(wanted)):
             if chosen:
@@ -119,6 +126,22 @@ class Transport:
     @property
     def _scheme(self) -> str:
         return self.url.partition("://")[0]
+
+    @property
+    def _is_bundle(self) -> bool:
+        """Whether it is a history in a file (gitformat-bundle(5)), such as an archive keeps."""
+        with suppress(OSError), Path(self.folder, self.url).open("rb") as file:
+            return bool(_BUNDLE.match(file.read(_BUNDLE_BEGINS)))
+        return False
+
+    def _unbundle(self, wanted: Mapping[str, str]) -> None:
+        """From a file that is read whole in any case: as `git fetch` does it."""
+        words = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
+        words += ["--no-write-fetch-head", "--", self.url, *wanted]
+        with tempfile.TemporaryFile() as said:
+            with self._running(words, _NONE, _NONE, said) as process:
+                status = process.wait()
+            _judge(status, said)
 
     def _pack(self, words: Sequence[str], wanted: Mapping[str, str]) -> None:
         """By a path or SSH."""

@@ -94,7 +94,8 @@ class Server:
 
 def fetcher(client: Repository, url: str, **more: str) -> Fetch:
     environment = {**os.environ, **variables(client.path), **more}
-    return Busy(client.path, client.path / "objects" / "pack", environment, url)
+    packs = client.path / "objects" / "pack"
+    return Busy(Transport(client.path, packs, environment, url), url)
 
 
 def fetched(client: Repository) -> dict[str, str]:
@@ -192,7 +193,7 @@ LIES: dict[str, dict[str, str]] = {
     "a name of ours": {"refs/heads/x": "HEAD"},
     "an id of another kind": {"refs/heads/x": "ab" * 32},
     "a name of two lines": {"refs/heads/x\ndelete refs/heads/main": "ab" * 20},
-    "a name elsewhere": {"../../config": "ab" * 20},
+    "a name with a space": {"refs/heads/x y": "ab" * 20},
 }
 
 
@@ -201,7 +202,7 @@ def test_what_no_host_may_say(
     server: Server, client: Repository, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Transport, "listed", lambda *_: LIES[name])
-    with pytest.raises(GitError, match="no ref"):
+    with pytest.raises(GitError, match="what is no ref"):
         fetcher(client, server.repository.path.as_uri()).refs(HERE)
 
 
@@ -222,3 +223,34 @@ def test_only_what_is_meant_is_listed(server: Server, client: Repository, tmp_pa
         fetcher(client, address, GIT_TRACE_PACKET=str(trace)).refs([*HERE, seven])
     assert fetched(client) == {"main": main, "7": main}
     assert set(re.findall(r"refs/pull/\d+", trace.read_text())) == {"refs/pull/7"}
+
+
+def test_a_bundle_is_read_like_a_repository(
+    server: Server, client: Repository, tmp_path: Path
+) -> None:
+    """What an archive keeps: a whole history in one file."""
+    main = server.push("main", server.push("main"))
+    bundle = tmp_path / "history.bundle"
+    words = ["bundle", "create", "-q", str(bundle), "--all"]
+    subprocess.run(["git", "-C", str(server.repository.path), *words], check=True)
+    client.fetch(str(bundle), HERE)
+    assert fetched(client) == {"main": main}
+    client.narrow()
+    with pytest.raises(GitError, match="it is a bundle"):
+        fetcher(client, str(bundle)).objects(["ab" * 20])
+
+
+def test_addresses_are_rewritten_as_git_does_it(
+    server: Server, client: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many reach a host by SSH where an https address is written down."""
+    main = server.push("main")
+    settings = tmp_path / "gitconfig"
+    there = server.repository.path.parent.as_uri()
+    settings.write_text(f'[url "{there}/"]\n\tinsteadOf = https://host.invalid/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    client.fetch("https://host.invalid/server.git", HERE)
+    assert fetched(client) == {"main": main}
+    settings.write_text('[url "ext::sh -c "]\n\tinsteadOf = https://host.invalid/\n')
+    with pytest.raises(GitError, match="not a repository address"):
+        client.fetch("https://host.invalid/server.git", HERE)

@@ -94,8 +94,8 @@ class Shapes:
         recent = self._recent.get(head, [])
         for at, shape in enumerate(recent):
             if fits := shape.whole.fullmatch(text):
-                if at:
-                    recent.insert(0, recent.pop(at))
+                if at:  # a new list: another thread may read the old one
+                    _keep(self._recent, head, [shape, *recent[:at], *recent[at + 1 :]])
                 return shape, fits.groups()
         known = self._known.get(_split(text)[0])
         fits = known.whole.fullmatch(text) if known else None
@@ -128,7 +128,7 @@ class Shapes:
 def _keep(kept: dict[Any, Any], name: Any, what: Any) -> None:
     """Keeps one more; the oldest goes where there are too many."""
     if len(kept) >= MOST and name not in kept:
-        del kept[next(iter(kept))]
+        kept.pop(next(iter(kept)), None)
     kept[name] = what
 
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from medperf_git.errors import GitError, MpgitError, RaceError
+from medperf_git.errors import MpgitError
 from medperf_git.workflows.requests import Judged, judge_request, merge
 from medperf_git.workflows.session import Session
+
+_GONE: Final = ("unreachable", "denied")
+"""Codes of errors that the next request would meet too."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,15 @@ class Outcome:
     """
 
     request: str
-    state: Literal["merged", "failed"]
+    state: Literal["merged", "failed", "not tried"]
     commit: str = ""
     error: MpgitError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for ``--json``."""
         data = {"request": self.request, "state": self.state}
-        if self.error is not None:
-            return {**data, "error": self.error.as_dict()}
-        return {**data, "commit": self.commit}
+        more = {"commit": self.commit} if self.commit else {}
+        return data | more | ({"error": self.error.as_dict()} if self.error else {})
 
 
 def complete(session: Session) -> list[Judged]:
@@ -63,12 +65,17 @@ def complete(session: Session) -> list[Judged]:
 
 
 def merge_each(session: Session, requests: Iterable[Judged]) -> Iterator[Outcome]:
-    """Merges requests as they were seen; ends early where the host can't be reached."""
+    """Merges requests as they were seen; tries no more once the host can't be reached."""
+    gone = False
     for judged in requests:
         name = judged.request.id
+        if gone:
+            yield Outcome(name, "not tried")
+            continue
         try:
-            yield Outcome(name, "merged", merge(session, name, seen=judged))
+            commit = merge(session, name, seen=judged)
         except MpgitError as error:
+            gone = error.code in _GONE
             yield Outcome(name, "failed", error=error)
-            if isinstance(error, GitError) and not isinstance(error, RaceError):
-                return
+        else:
+            yield Outcome(name, "merged", commit)

@@ -62,6 +62,16 @@ def in_bundle(repository: Repository, folder: str) -> dict[str, bytes]:
     return files
 
 
+def test_the_bundle_is_joined_as_it_is(tmp_path: Path) -> None:
+    """A researcher who found it in an archive needs no server, and no git of their own."""
+    bundle = EXAMPLE / "reference.bundle"
+    words = ("registry", "add", "ref", bundle, "--genesis", FACTS["genesis"], "--yes")
+    done = mpgit(*words, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "audited: accepted" in done.stdout + done.stderr
+    assert mpgit("registry", "sync", home=tmp_path).returncode == 0
+
+
 def test_its_whole_history_is_accepted(repository: Repository, clone: Path, tmp_path: Path) -> None:
     assert repository.resolve("main") == FACTS["head"]
     done = mpgit(

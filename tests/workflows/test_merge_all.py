@@ -69,7 +69,22 @@ def test_a_host_that_goes_away_ends_it(many: Site, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(PlainForge, "merge", gone)
     done = many.do("anna", "request", "merge", "--all", "--yes", "--json", expect=1)
-    assert [row["state"] for row in done.json] == ["failed"]
+    assert [row["state"] for row in done.json] == ["failed", "not tried", "not tried"]
+
+
+def test_a_host_that_refuses_one_is_asked_for_the_next(
+    many: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = PlainForge.merge
+
+    def strict(forge: PlainForge, request: Request, main: str, commit: str) -> str:
+        if request.id == REQUESTS[0]:
+            raise GitError("a check of the host's own has not passed", code="push-refused")
+        return real(forge, request, main, commit)
+
+    monkeypatch.setattr(PlainForge, "merge", strict)
+    done = many.do("anna", "request", "merge", "--all", "--yes", "--json", expect=1)
+    assert [row["state"] for row in done.json] == ["failed", "merged", "merged"]
 
 
 @pytest.mark.parametrize("words", [(), ("oak/model-a-1", "--all")])
