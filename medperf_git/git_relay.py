@@ -22,8 +22,13 @@ from typing import IO, Final, cast
 _LIST: Final = b"command=ls-refs"
 _FLUSH: Final = b"0000"
 _DELIMITER: Final = b"0001"
+_ERROR: Final = b"ERR "
 _HEAD: Final = 4
 _CHUNK: Final = 1 << 16
+
+
+class HostRefusedError(Exception):
+    """What a host says instead of an answer (`ERR`, gitprotocol-pack(5))."""
 
 
 def packet(payload: bytes) -> bytes:
@@ -40,6 +45,9 @@ def listed(helper: subprocess.Popen[bytes], prefixes: Iterable[str]) -> dict[str
 
     Returns:
         None where there was no whole answer.
+
+    Raises:
+        HostRefusedError: the other side says no.
     """
     ask, answers = pipes(helper)
     if _until_flush(answers) is None:  # what the other side can do
@@ -59,6 +67,8 @@ def _until_flush(stream: IO[bytes]) -> list[bytes] | None:
     for each in _packets(stream):
         if each == _FLUSH:
             return said
+        if each[_HEAD:].startswith(_ERROR):
+            raise HostRefusedError(each[_HEAD:].decode("utf-8", "replace").strip())
         said.append(each[_HEAD:])
     return None
 

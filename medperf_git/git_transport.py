@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from medperf_git.git_relay import let_go, listed, pipes, relay
+from medperf_git.git_relay import HostRefusedError, let_go, listed, pipes, relay
 
 _SETTINGS: Final = ("-c", "fetch.fsckObjects=true", "-c", "gc.auto=0")
 _BY_ID: Final = ("-c", "fetch.negotiationAlgorithm=noop")
@@ -85,7 +85,10 @@ class Transport:
             said = stack.enter_context(tempfile.TemporaryFile())
             helper = self._service(stack, said) if self._scheme in _WEB else None
             if helper is not None:
-                found = listed(helper, [pattern.partition("*")[0] for pattern in patterns])
+                try:
+                    found = listed(helper, [pattern.partition("*")[0] for pattern in patterns])
+                except HostRefusedError as error:
+                    raise TransportError(f"remote: {error}") from error
                 if found is None:
                     _judge(1, said)
                 return found or {}

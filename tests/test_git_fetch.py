@@ -254,3 +254,28 @@ def test_addresses_are_rewritten_as_git_does_it(
     settings.write_text('[url "ext::sh -c "]\n\tinsteadOf = https://host.invalid/\n')
     with pytest.raises(GitError, match="not a repository address"):
         client.fetch("https://host.invalid/server.git", HERE)
+
+
+def test_many_small_packs_are_put_together_and_nothing_is_lost(
+    server: Server, client: Repository, tmp_path: Path
+) -> None:
+    """Also where files were left out, and later come."""
+    url = server.repository.path.as_uri()
+    subprocess.run(
+        ["git", "-C", server.repository.path, "config", "uploadpack.allowFilter", "true"],
+        check=True,
+    )  # fmt: skip
+    client.narrow()
+    main = server.push("main")
+    for _ in range(55):
+        client.fetch(url, HERE)
+        main = server.push("main", main)
+    client.fetch(url, HERE)
+    assert len(list((client.path / "objects" / "pack").glob("*.pack"))) < 50
+    assert client.refs(OURS) == {f"{OURS}main": main}
+    blob = server.repository.write_blob(b"1")
+    assert client.lacking([main, blob]) == [blob]
+    client.widen()
+    client.fetch(url, HERE)
+    assert fetched(client) == {"main": main}
+    assert client.lacking([blob]) == []

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git.git_relay import _packets, _with_prefixes, let_go, listed, packet, relay
+from medperf_git.git_relay import (
+    HostRefusedError,
+    _packets,
+    _with_prefixes,
+    let_go,
+    listed,
+    packet,
+    relay,
+)
 
 FLUSH, DELIMITER = b"0000", b"0001"
 ABILITIES = packet(b"version 2\n") + FLUSH
@@ -62,6 +70,15 @@ def test_a_list(name: str) -> None:
     answer, found = ANSWERS[name]
     with says(answer) as helper:
         assert listed(helper, ["refs/heads/"]) == found
+
+
+@pytest.mark.parametrize("before", [b"", ABILITIES])
+def test_a_host_that_refuses_is_no_host_without_refs(before: bytes) -> None:
+    with (
+        says(before, packet(b"ERR access denied\n"), FLUSH) as helper,
+        pytest.raises(HostRefusedError, match="access denied"),
+    ):
+        listed(helper, ["refs/heads/"])
 
 
 def test_a_helper_that_dies_ends_it() -> None:
