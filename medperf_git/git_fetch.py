@@ -42,7 +42,7 @@ class Fetch:
     url: str
 
     def refs(self, refspecs: Sequence[str], *, narrow: bool = False, again: bool = False) -> None:
-        """Fetches refs; those that vanished there vanish here.
+        """Fetches refs; those that vanished there, or are not there yet, are not here either.
 
         Args:
             refspecs: which refs, and where they go.

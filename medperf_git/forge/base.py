@@ -100,11 +100,7 @@ def fetch_main(mirror: Repository, url: str) -> None:
     Raises:
         GitError: out of reach.
     """
-    try:
-        mirror.fetch(url, [f"+{MAIN}:{MIRROR}main"])
-    except GitError:
-        if mirror.remote_ref(url, MAIN) is not None:
-            raise
+    mirror.fetch(url, [f"+{MAIN}:{MIRROR}main"])
 
 
 def push_surely(mirror: Repository, url: str, commit: str, ref: str, old: str | None) -> None:

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
-from medperf_git.errors import GitError, HostError, InputError
+from medperf_git.errors import HostError, InputError
 from medperf_git.forge.base import MIRROR, Request, State, branch, no_request
 from medperf_git.forge.gitlab_api import GitLabApi
 from medperf_git.forge.hosted import HostedRequests
@@ -155,16 +155,9 @@ class GitLabMerges(HostedRequests):
         missing = [n for n, head in wanted.items() if self._mirror.find(f"{MERGES}{n}") != head]
         if missing:
             self._token  # noqa: B018 (git needs it too)
-            try:
-                self._bring(missing)
-            except GitError:
-                # A new one's head is there later than the merge request: it hides no other.
-                self._bring([n for n in missing if self._mirror.remote_ref(self._url, _head(n))])
+            # A new one's head is there later than the merge request: what lacks hides no other.
+            self._mirror.fetch(self._url, [f"+{_head(n)}:{MERGES}{n}" for n in missing])
         return {n: self._mirror.find(f"{MERGES}{n}") or head for n, head in wanted.items()}
-
-    def _bring(self, numbers: list[int]) -> None:
-        if numbers:
-            self._mirror.fetch(self._url, [f"+{_head(n)}:{MERGES}{n}" for n in numbers])
 
     def _request(self, merge: Mapping[str, Any], here: Mapping[int, str]) -> Request:
         number, ref = int(merge["iid"]), str(merge["source_branch"])
