@@ -50,7 +50,7 @@ _ISOLATION: Final = (
 )  # fmt: skip
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TRIAL_SECONDS: Final = 20
-_TRIAL: Final = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true")
+_TRIAL: Final = ("--proc", "/proc", "--dev", "/dev", "--", "true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,8 @@ def _working_version() -> str:
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _OLDEST:
             raise _missing(f"bubblewrap {version} is too old; 0.8 or newer is needed")
-        _run(*_ISOLATION, *_TRIAL)
+        # Not all of the host: where Docker works, mounts vanish while they are bound.
+        _run(*_ISOLATION, *sandbox_root.system_root(), *_TRIAL)
     except FileNotFoundError as error:
         raise _missing("bubblewrap (bwrap) is not installed") from error
     except subprocess.CalledProcessError as error:

@@ -40,6 +40,15 @@ _MAX_SHARED_MEMORY: Final = 1024 * 1024 * 1024
 
 def source_root(tree: Path, python: PythonEnvironment) -> list[str]:
     """The root for a tree of sources: system, Python environment, and the tree itself."""
+    arguments = system_root()
+    for prefix in python.prefixes:
+        if not prefix.is_relative_to("/usr"):
+            arguments += ["--ro-bind", str(prefix), str(prefix)]
+    return [*arguments, "--ro-bind", str(tree), PROJECT]
+
+
+def system_root() -> list[str]:
+    """The host's programs and libraries, and nothing else of it."""
     arguments: list[str] = []
     for name in (*_SYSTEM, *_CONFIGURATION):
         path = Path(name)
@@ -47,10 +56,7 @@ def source_root(tree: Path, python: PythonEnvironment) -> list[str]:
             arguments += ["--symlink", str(path.readlink()), name]
         elif path.exists():
             arguments += ["--ro-bind", name, name]
-    for prefix in python.prefixes:
-        if not prefix.is_relative_to("/usr"):
-            arguments += ["--ro-bind", str(prefix), str(prefix)]
-    return [*arguments, "--ro-bind", str(tree), PROJECT]
+    return arguments
 
 
 def archive_root(rootfs: Path, mounts: Iterable[Mount]) -> list[str]:
