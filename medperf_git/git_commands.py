@@ -27,9 +27,11 @@ from gitdb.base import IStream
 from medperf_git.errors import GitError, RaceError
 from medperf_git.git_environment import variables
 from medperf_git.git_failure import failed, reason
-from medperf_git.git_fetch import Fetch
+from medperf_git.git_fetch import NARROW, Fetch
+from medperf_git.git_slices import begun
 from medperf_git.git_transport import Transport
 from medperf_git.git_url import refuse_url
+from medperf_git.progress import Progress, untold
 
 _ANSWER_SECONDS: Final = 30
 # A request can fail for reasons that another try mends; a refused lease is one of them.
@@ -178,8 +180,12 @@ class GitCommands:
                 f"can't move {name}: {_reason(error)}", place=str(self._folder)
             ) from error
 
-    def fetching(self, url: str) -> Fetch:
+    def fetching(self, url: str, tell: Progress = untold) -> Fetch:
         """A way to bring what another repository has.
+
+        Args:
+            url: its address.
+            tell: called with how much came, of how much.
 
         Raises:
             GitError: an address that git should not be given.
@@ -187,7 +193,11 @@ class GitCommands:
         # `url.….insteadOf` of the person's own settings, which the plumbing does not look at.
         address = refuse_url(str(self._git.ls_remote("--get-url", "--", refuse_url(url))))
         environment = {**os.environ, **self._git.environment()}
-        return Fetch(Transport(self._folder, self._packs, environment, address), url)
+        return Fetch(Transport(self._folder, self._packs, environment, address, tell), url)
+
+    def is_begun(self, *, narrow: bool) -> bool:
+        """Whether a long history began to come, and its rest did not."""
+        return begun(self._folder, NARROW if narrow else "")
 
     def remote_ref(self, url: str, name: str) -> str | None:
         """The commit at which a ref of another repository stands; nothing is fetched.

@@ -21,8 +21,14 @@ _DENIED = re.compile(
     r"|Permission denied|Permission to \S+ denied"
 )
 _TELLING = re.compile(r"(fatal|error|remote|ssh):|.*rejected")
+_NO_IDS = re.compile(r"not our ref|unadvertised object|does not allow request")
 _MOST_LINES: Final = 4
 _MOST_CHARACTERS: Final = 600
+
+
+def gives_no_ids(stderr: str) -> bool:
+    """Whether a server gave only what it lists, and no object by its id."""
+    return bool(_NO_IDS.search(stderr))
 
 
 def failed(what: str, url: str, stderr: str, more: str = "") -> GitError:

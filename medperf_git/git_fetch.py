@@ -1,8 +1,8 @@
 """Fetches refs of another repository, and all that they need, at the cost of what is new.
 
-It lists the refs, brings what lacks by ``git_transport``, sees that every history that came joins
-ours or has a beginning, and only then points our refs to it. Refs there may move meanwhile: it
-lists again then. Knows nothing of records.
+It lists the refs, brings what lacks by ``git_slices``, sees that every history that came joins ours
+or has a beginning, and only then points our refs to it. Refs there may move meanwhile: it lists
+again then. Knows nothing of records.
 
 Example:
     >>> wanted_by(["+refs/heads/*:refs/remotes/origin/*"], {"refs/heads/main": "a", "refs/x": "b"})
@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_failure import OFFLINE, failed, no_partial, reason
+from medperf_git.git_failure import OFFLINE, failed, gives_no_ids, no_partial, reason
+from medperf_git.git_slices import MOST, STEP, Slices, begun
 from medperf_git.git_transport import FilesOnlyError, Transport, TransportError
 
-_NARROW: Final = "blob:none"
+NARROW: Final = "blob:none"
+"""The filter of whoever reads a part: every file is left out."""
+_KEPT: Final = "what came so far is kept: the same command goes on from there"
 _MOST_PACKS: Final = 50
 _TRIES: Final = 50
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"refs/[^\s\x00-\x20\x7f:?*\[\\^~]+")
-_NO_PARTIAL = re.compile(r"not our ref|unadvertised object|does not allow request")
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ class Fetch:
     Attributes:
         transport: the way to it, and the Git folder that it comes to.
         url: its address as people know it, for messages.
+        most: objects in a slice.
+        step: first parents in a slice.
     """
 
     transport: Transport
     url: str
+    most: int = MOST
+    step: int = STEP
 
     def refs(self, refspecs: Sequence[str], *, narrow: bool = False, again: bool = False) -> None:
         """Fetches refs; those that vanished there, or are not there yet, are not here either.
@@ -57,7 +63,7 @@ class Fetch:
             found = wanted_by(refspecs, there)
             wanted = self._believed(dict(found.values()))
             try:
-                self._bring_new(wanted, _NARROW if narrow else "", again=again)
+                self._bring_new(wanted, NARROW if narrow else "", again=again)
             except TransportError as error:
                 if self._there(refspecs) == there:
                     raise self._refused(error, narrow=narrow) from error
@@ -78,6 +84,7 @@ class Fetch:
                 advice="whoever keeps it has to fetch all of it: git fetch --unshallow",
             )
         self._point(refspecs, {name: oid for name, (_, oid) in found.items()})
+        self._slices().forget()
         self._tidy()
 
     def objects(self, oids: Sequence[str]) -> None:
@@ -87,7 +94,7 @@ class Fetch:
             GitError: out of reach, or it does not give them: `no-partial` where it never does.
         """
         try:
-            self.transport.bring({oid: oid for oid in oids}, chosen=_NARROW)
+            self.transport.bring({oid: oid for oid in oids}, chosen=NARROW)
         except TransportError as error:
             raise self._refused(error, narrow=True) from error
 
@@ -116,7 +123,10 @@ class Fetch:
         if again or not (lacking or self._is_joined(wanted)):
             self.transport.bring(wanted, chosen=chosen, again=True)
         elif lacking:
-            self.transport.bring(lacking, chosen=chosen)
+            self._slices(chosen).bring(lacking)
+
+    def _slices(self, chosen: str = "") -> Slices:
+        return Slices(self.transport, chosen, self.most, self.step)
 
     def _lacking(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Those of the refs whose commits are not here."""
@@ -145,14 +155,17 @@ class Fetch:
 
     def _tidy(self) -> None:
         """Puts small packs together, where there are many; if not now, then another time."""
-        if sum(1 for _ in self.transport.packs.glob("*.pack")) > _MOST_PACKS:
+        names = [path.stem for path in self.transport.packs.glob("*.pack")]
+        parts = {path.stem for path in self.transport.packs.glob("*.keep")}  # of a long history
+        if len(set(names) - parts) > _MOST_PACKS:
             self._git("repack", "--geometric=2", "-d", "--quiet")
 
     def _refused(self, error: TransportError, *, narrow: bool) -> GitError:
         files_only = isinstance(error, FilesOnlyError)
-        if files_only or (narrow and _NO_PARTIAL.search(error.stderr)):
+        if files_only or (narrow and gives_no_ids(error.stderr)):
             return no_partial(self.url, reason(error.stderr))
-        return failed("can't fetch from", self.url, error.stderr, OFFLINE)
+        kept = begun(self.transport.folder, NARROW if narrow else "")
+        return failed("can't fetch from", self.url, error.stderr, _KEPT if kept else OFFLINE)
 
     def _git(self, *words: str, given: Iterable[str] = ()) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

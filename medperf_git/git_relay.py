@@ -25,6 +25,7 @@ _DELIMITER: Final = b"0001"
 _ERROR: Final = b"ERR "
 _HEAD: Final = 4
 _CHUNK: Final = 1 << 16
+_OURS: Final = "a part of a long history\n"
 
 
 class HostRefusedError(Exception):
@@ -141,12 +142,22 @@ def _with_prefixes(packets: Iterator[bytes], prefixes: Sequence[str]) -> Iterato
         yield each
 
 
-def let_go(packs: Path, process: int) -> None:
+def let_go(packs: Path, process: int, *, keep: bool = False) -> None:
     """Removes the marks by which a ``fetch-pack`` keeps its packs from being put together.
 
     It names itself in them, and does not always say where they are.
+
+    Args:
+        packs: the folder of packs.
+        process: the `fetch-pack`, which has ended.
+        keep: they stay, but as ours.
     """
-    for keep in packs.glob("*.keep"):
+    for mark in packs.glob("*.keep"):
         with suppress(OSError):
-            if keep.read_text().startswith(f"fetch-pack {process} on "):
-                keep.unlink()
+            if not mark.read_text().startswith(f"fetch-pack {process} on "):
+                continue
+            if keep:
+                mark.chmod(0o600)
+                mark.write_text(_OURS)
+            else:
+                mark.unlink()

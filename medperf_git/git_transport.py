@@ -3,7 +3,7 @@
 Unlike ``git fetch`` the plumbing does not walk through the whole tree of what it got, to see that
 all is there: that costs as much as the registry is large. Instead each object that comes must find
 what it names, here or in the same pack (``index-pack --strict``), which costs as much as what
-comes. Moves no ref. The protocols: git-fetch-pack(1), gitremote-helpers(7).
+comes. All comes or nothing; moves no ref. The protocols: git-fetch-pack(1), gitremote-helpers(7).
 
 Example::
 
@@ -21,17 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from medperf_git.git_progress import NONE, Limit, watched, without_progress
 from medperf_git.git_relay import HostRefusedError, let_go, listed, pipes, relay
+from medperf_git.progress import Progress, untold
 
 _SETTINGS: Final = ("-c", "fetch.fsckObjects=true", "-c", "gc.auto=0")
 _BY_ID: Final = ("-c", "fetch.negotiationAlgorithm=noop")
 """Whoever asks for single objects tells nothing of what is here: much of that may be incomplete."""
 _NEW: Final = ("-c", "protocol.version=2")
 _OLD: Final = ("-c", "protocol.version=0")
-_PACK: Final = ("fetch-pack", "--no-progress", "--lock-pack", "--stdin")
+_PACK: Final = ("fetch-pack", "--lock-pack", "--stdin")
 """Without `--lock-pack` git 2.39 dies of `fetch.fsckObjects`, after all is done."""
 _WEB: Final = ("http", "https")
 _LOCK: Final = "lock "
+_BEGUN: Final = "tmp_*"
 _BUNDLE = re.compile(rb"# v[0-9]+ git bundle\n")
 _BUNDLE_BEGINS: Final = 32
 _HEADS: Final = "refs/heads/"
@@ -57,6 +60,16 @@ class FilesOnlyError(TransportError):
 
 
 @dataclass(frozen=True)
+class _Order:
+    """What a ``fetch-pack`` is started with: its words, what is wanted, and as in `bring`."""
+
+    words: Sequence[str]
+    wanted: Mapping[str, str]
+    limit: Limit
+    part: bool
+
+
+@dataclass(frozen=True)
 class Transport:
     """The way to one other repository.
 
@@ -65,12 +78,14 @@ class Transport:
         packs: its folder of packs.
         environment: the variables that git runs with.
         url: the other repository; as the person's own settings of git rewrite it.
+        tell: called with how many objects came, of how many.
     """
 
     folder: Path
     packs: Path
     environment: Mapping[str, str]
     url: str
+    tell: Progress = untold
 
     def listed(self, patterns: Sequence[str]) -> dict[str, str]:
         """The other repository's refs: full name → id.
@@ -100,19 +115,30 @@ class Transport:
         lines = (line.split("\t") for line in printed.decode("utf-8", "replace").splitlines())
         return {words[1]: words[0] for words in lines if words[1:]}
 
-    def bring(self, wanted: Mapping[str, str], *, chosen: str = "", again: bool = False) -> None:
+    def bring(
+        self,
+        wanted: Mapping[str, str],
+        *,
+        chosen: str = "",
+        again: bool = False,
+        limit: Limit = NONE,
+        part: bool = False,
+    ) -> None:
         """Brings what is wanted and all that it needs.
 
         Args:
             wanted: names of refs there, or ids of objects, each with its id.
             chosen: a filter; what it leaves out is missing then.
             again: also what is here already.
+            limit: when it is stopped.
+            part: it is a part of a history whose beginning is here; its pack stays by itself.
 
         Raises:
             TransportError: what git said.
+            StoppedError: the limit was met; nothing came.
         """
         by_id = any(name == oid for name, oid in wanted.items())
-        words = [*(_BY_ID if by_id else ()), *_PACK]
+        words = [*(_BY_ID if by_id and not part else ()), *_PACK]
         words += [f"--filter={chosen}", "--from-promisor"] if chosen else []
         words += ["--refetch"] if again else []
         if self._is_bundle:
@@ -120,8 +146,10 @@ class Transport:
                 raise FilesOnlyError("it is a bundle, which holds everything")
             self._unbundle(wanted)
         elif self._scheme not in _WEB:
-            self._pack(words, wanted)
-        elif not self._relayed(words, wanted, _SOME if by_id else tuple(wanted)):
+            self._pack(_Order(words, wanted, limit, part))
+        elif not self._relayed(
+            _Order(words, wanted, limit, part), _SOME if by_id else tuple(wanted)
+        ):
             if chosen:
                 raise FilesOnlyError("there is no git behind the address, only files")
             self._old_web(wanted, again=again)
@@ -146,28 +174,33 @@ class Transport:
                 status = process.wait()
             _judge(status, said)
 
-    def _pack(self, words: Sequence[str], wanted: Mapping[str, str]) -> None:
+    def _pack(self, order: _Order) -> None:
         """By a path or SSH."""
         with ExitStack() as stack:
             said = stack.enter_context(tempfile.TemporaryFile())
-            given = stack.enter_context(_lines(wanted))
-            process = stack.enter_context(self._running([*words, self.url], given, said, said))
-            stack.callback(let_go, self.packs, process.pid)
-            _judge(process.wait(), said)
+            stack.enter_context(_whole(self.packs))
+            given = stack.enter_context(_lines(order.wanted))
+            command = [*order.words, self.url]
+            process = stack.enter_context(self._running(command, given, said, said))
+            stack.callback(let_go, self.packs, process.pid, keep=order.part)
+            with watched(process, said, order.limit, self.tell):
+                status = process.wait()
+            _judge(status, said)
 
-    def _relayed(
-        self, words: Sequence[str], wanted: Mapping[str, str], prefixes: Sequence[str]
-    ) -> bool:
+    def _relayed(self, order: _Order, prefixes: Sequence[str]) -> bool:
         """By the web; False where the server does not speak protocol version 2."""
         with ExitStack() as stack:
             said = stack.enter_context(tempfile.TemporaryFile())
             helper = self._service(stack, said)
             if helper is None:
                 return False
-            command, pipe = [*_NEW, *words, "--stateless-rpc", self.url], subprocess.PIPE
+            stack.enter_context(_whole(self.packs))
+            command, pipe = [*_NEW, *order.words, "--stateless-rpc", self.url], subprocess.PIPE
             packer = stack.enter_context(self._running(command, pipe, pipe, said))
-            stack.callback(let_go, self.packs, packer.pid)
-            _judge(relay(helper, packer, wanted, prefixes), said)
+            stack.callback(let_go, self.packs, packer.pid, keep=order.part)
+            with watched(packer, said, order.limit, self.tell):
+                status = relay(helper, packer, order.wanted, prefixes)
+            _judge(status, said)
             return True
 
     def _service(self, stack: ExitStack, said: IO[bytes]) -> subprocess.Popen[bytes] | None:
@@ -226,6 +259,18 @@ class Transport:
                 pass
 
 
+@contextmanager
+def _whole(packs: Path) -> Iterator[None]:
+    """Where the block fails, nothing stays of packs that had begun; git would leave it there."""
+    before = set(packs.glob(_BEGUN))
+    try:
+        yield
+    except BaseException:
+        for path in set(packs.glob(_BEGUN)) - before:
+            path.unlink(missing_ok=True)
+        raise
+
+
 def _lines(words: Sequence[str] | Mapping[str, str]) -> IO[bytes]:
     """A file that nobody else sees, with a line for each word."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (who asked closes it)
@@ -237,4 +282,4 @@ def _lines(words: Sequence[str] | Mapping[str, str]) -> IO[bytes]:
 def _judge(status: int, said: IO[bytes]) -> None:
     if status:
         said.seek(0)
-        raise TransportError(said.read().decode("utf-8", "replace"))
+        raise TransportError(without_progress(said.read().decode("utf-8", "replace")))

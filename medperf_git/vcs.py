@@ -28,6 +28,7 @@ from medperf_git.git_objects import (
     parse_tree,
     tree_bytes,
 )
+from medperf_git.progress import Progress, untold
 
 if TYPE_CHECKING:  # see `Repository._commands`
     from medperf_git.git_commands import GitCommands
@@ -44,6 +45,7 @@ class Repository(History):
         """Starts nothing yet; `open` and `create` look whether it is there."""
         super().__init__(folder, objects)
         self._again = False
+        self._tell: Progress = untold
 
     @cached_property
     def _commands(self) -> GitCommands:
@@ -178,13 +180,22 @@ class Repository(History):
         """From now on everything is fetched, and with it, next, all that was left out before."""
         self._narrow, self._again = False, True
 
+    def is_begun(self, *, narrow: bool = False) -> bool:
+        """Whether a long history began to come, and a fetch of the same kind goes on with it."""
+        return self._commands.is_begun(narrow=narrow)
+
+    def watch(self, tell: Progress) -> None:
+        """From now on `tell` is called with how much came of a fetch, of how much."""
+        self._tell = tell
+
     def fetch(self, url: str, refspecs: Sequence[str]) -> None:
         """Fetches refs from another repository; refs that vanished there vanish here.
 
         Raises:
             GitError: out of reach, or it sent damaged objects.
         """
-        self._commands.fetching(url).refs(refspecs, narrow=self._narrow, again=self._again)
+        fetching = self._commands.fetching(url, self._tell)
+        fetching.refs(refspecs, narrow=self._narrow, again=self._again)
         self._again = False
 
     def fetch_blobs(self, url: str, oids: Sequence[str]) -> None:

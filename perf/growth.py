@@ -44,6 +44,7 @@ SEED: Final = "mpgit"
 AUTHOR: Final = ("perf", "perf@example")
 MAIN: Final = "refs/heads/main"
 KEY: Final = "laptop"
+_SERVER: Final = {"uploadpack.allowFilter": "true", "uploadpack.allowAnySHA1InWant": "true"}
 _SPENT: Final = """
 import json, os, resource, subprocess, sys, time
 began = time.monotonic()
@@ -140,6 +141,8 @@ def _measured(folder: Path, size: int, url: str) -> Figures:
         subprocess.run(["git", *words], check=True)
     else:
         make(registry, size, seed=SEED, tell=lambda _line: None)
+    for name, value in _SERVER.items():  # as `mpgit server init` sets them
+        subprocess.run(["git", "-C", registry, "config", name, value], check=True)
     took = time.monotonic() - began
     clone = _megabytes(ready if ready.exists() else registry)
     with Repository.open(registry) as repository:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from medperf_git.errors import GitError, InputError, RecordError
 from medperf_git.forge.base import Request
+from medperf_git.progress import Progress
 from medperf_git.store.home import Home
 from medperf_git.workflows.propose import Proposal, judge, send
 from medperf_git.workflows.requests import Judged, judge_request, merge
@@ -249,23 +250,35 @@ def block(data: Any, indent: str = "") -> str:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str) -> Iterator[Progress]:
     """A progress bar on standard error, fed with (done, all); silent for short work."""
-    bar: Any = None
+    with stages(label) as (step,):
+        yield step
 
-    def step(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None and total > 1 and sys.stderr.isatty():
-            bar = click.progressbar(length=total, label=label, file=sys.stderr)
-            bar.__enter__()
+
+@contextmanager
+def stages(*labels: str) -> Iterator[tuple[Progress, ...]]:
+    """Progress bars for what comes one after the other; each ends where the next one begins."""
+    bar: Any = None
+    shown = ""
+
+    def end() -> None:
         if bar is not None:
+            bar.render_finish()
+
+    def step(label: str, done: int, total: int) -> None:
+        nonlocal bar, shown
+        if shown != label and done < total and sys.stderr.isatty():
+            end()
+            bar, shown = click.progressbar(length=total, label=label, file=sys.stderr), label
+            bar.__enter__()
+        if shown == label:
             bar.update(done - bar.pos)
 
     try:
-        yield step
+        yield tuple(partial(step, label) for label in labels)
     finally:
-        if bar is not None:
-            bar.render_finish()
+        end()
 
 
 # --- sending -------------------------------------------------------------------------------

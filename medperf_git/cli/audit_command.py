@@ -15,12 +15,13 @@ from shlex import quote
 import click
 
 from medperf_git.cli import app
+from medperf_git.progress import Progress
 from medperf_git.runtime.machine import cpus
 from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
 from medperf_git.workflows.allowed_signers import allowed_signers
 from medperf_git.workflows.audit import audit, rewritten
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.own_audit import audit_known
 from medperf_git.workflows.own_part_audit import audit_known_part, refuse_whole_tree
 from medperf_git.workflows.proven import Remembered

@@ -219,9 +219,9 @@ def add(
     _refuse_entry(name, url, genesis, benchmarks)
     if genesis is None:
         common.confirm("Without --genesis you trust whatever stands at this address today. Go on?")
-    with app.progress("auditing") as step:
+    with app.stages("fetching", "auditing") as (fetched, step):
         home = Home.from_environment()
-        report = workflow.join(home, name, url, genesis, step, host_kind, benchmarks)
+        report = workflow.join(home, name, url, genesis, step, host_kind, benchmarks, fetched)
     common.show(
         report.as_dict(),
         f"{report.commits} commits and {report.records} records audited: accepted\n"
@@ -260,7 +260,8 @@ def ls(*, common: app.Common) -> None:
 def sync(*, common: app.Common) -> int:
     """Fetch what is new, audit it, and send what waits in the outbox."""
     with common.session() as session:
-        with app.progress("auditing") as step:
+        with app.stages("fetching", "auditing") as (fetched, step):
+            session.mirror.watch(fetched)
             report = session.sync(step)
         if not report.accepted:
             raise refused(report)
@@ -291,7 +292,8 @@ def widen_part(*, benchmarks: tuple[str, ...], everything: bool, common: app.Com
 
     if bool(benchmarks) == everything:
         raise click.UsageError("name one or more with --benchmark, or say --all")
-    with common.session() as session, app.progress("auditing") as step:
+    with common.session() as session, app.stages("fetching", "auditing") as (fetched, step):
+        session.mirror.watch(fetched)
         report = widen(session, None if everything else benchmarks, step)
         common.show(
             report.as_dict(),

@@ -37,14 +37,13 @@ from medperf_git.index.segments import (
 )
 from medperf_git.index.tables import COLUMNS, FORMAT, ORDER
 from medperf_git.index.views import GONE, JUDGED, VIEWS, sources
+from medperf_git.progress import Progress, untold
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree
 from medperf_git.vcs import Repository
 from medperf_git.version import __version__
 
 Tell = Callable[[str], None]
-Progress = Callable[[int, int], None]
-"""Called with how many commits of how many are done."""
 
 _PATIENCE_SECONDS: Final = 3600
 """Somebody else may be making the index of a large registry."""
@@ -92,7 +91,7 @@ def open_index(
     identity: str,
     folder: Path,
     tell: Tell = lambda _line: None,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> Index:
     """The index at a commit, made or brought up to date first where it has to be.
 

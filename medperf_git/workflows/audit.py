@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Final
 
 from medperf_git.errors import RegistryError
+from medperf_git.progress import Progress, untold
 from medperf_git.store.paths import GENESIS
 from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository
-from medperf_git.workflows.audit_report import AuditReport, Failure, Progress
+from medperf_git.workflows.audit_report import AuditReport, Failure
 from medperf_git.workflows.audit_spans import MANY, SPAN, judge_all, spans
 
 Proven = Callable[[str, int, int], None]
@@ -37,7 +38,7 @@ def audit(
     *,
     genesis: str | None,
     after: str | None = None,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
     proven: Proven = unproven,
     processes: int = 1,
 ) -> AuditReport:

@@ -30,6 +30,7 @@ from medperf_git.checks.tree_rules import KnownPaths, OnlyAdditions, ReadableTre
 from medperf_git.errors import GitError, InputError, MpgitError
 from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TreeEntry
 from medperf_git.git_stream import Landed, Landing
+from medperf_git.progress import Progress, untold
 from medperf_git.records.codec import decode
 from medperf_git.store.paths import GENESIS, REGISTRY, Place, SignaturePlace, folder_of, locate
 from medperf_git.store.scope import Scope, ScopedSnapshot, ScopedTree
@@ -38,7 +39,7 @@ from medperf_git.store.tree import Change, GitTree, MemoryTree, difference, find
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import other_genesis, refuse_shallow, rewritten
 from medperf_git.workflows.audit_part_report import Bring, Coverage, Known, PartialReport, statement
-from medperf_git.workflows.audit_report import Failure, Progress
+from medperf_git.workflows.audit_report import Failure
 
 _PATH_RULES: Final = (OnlyAdditions(), RegularFiles(), KnownPaths(), SeparateControlPlane())
 _UNREADABLE: Final = ReadableTree().code
@@ -80,7 +81,7 @@ def audit_part(
     genesis: str | None,
     known: Known,
     bring: Bring,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> tuple[PartialReport, Known]:
     """Replays what of main's first-parent history touches some benchmarks.
 

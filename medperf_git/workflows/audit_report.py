@@ -9,14 +9,10 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from medperf_git.checks.report import Finding, Report
-
-Progress = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)

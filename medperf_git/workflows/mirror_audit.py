@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from medperf_git.progress import Progress
 from medperf_git.runtime.machine import cpus
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import audit
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.proven import Note, Remembered
 
 

@@ -11,9 +11,10 @@ Example::
 
 from __future__ import annotations
 
+from medperf_git.progress import Progress, untold
 from medperf_git.runtime.machine import cpus
 from medperf_git.workflows.audit import audit, unproven
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.proven import Note, Remembered
 from medperf_git.workflows.session import Session
 
@@ -24,7 +25,7 @@ def audit_known(
     *,
     after: str | None = None,
     full: bool = False,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> tuple[AuditReport, Remembered]:
     """Audits what this client has not audited yet.
 

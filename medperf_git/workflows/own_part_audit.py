@@ -11,9 +11,10 @@ Example::
 from __future__ import annotations
 
 from medperf_git.errors import InputError
+from medperf_git.progress import Progress, untold
 from medperf_git.store.scope import Scope
 from medperf_git.workflows.audit_part_report import Known
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.partial import recall, remember
 from medperf_git.workflows.proven import Remembered
 from medperf_git.workflows.session import CHECKED, Session
@@ -25,7 +26,7 @@ def audit_known_part(
     *,
     after: str | None = None,
     full: bool = False,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> tuple[AuditReport, Remembered]:
     """Audits what of its part this client has not audited yet.
 

@@ -17,6 +17,7 @@ from medperf_git.errors import InputError, MpgitError, RegistryError, TrustError
 from medperf_git.forge.base import Request
 from medperf_git.forge.hosts import Kind, recognise
 from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.progress import Progress, untold
 from medperf_git.records.codec import replace
 from medperf_git.records.kinds import KINDS
 from medperf_git.records.participant import Key, Participant
@@ -31,7 +32,7 @@ from medperf_git.trust import keyring
 from medperf_git.trust.keyring import Signer
 from medperf_git.vcs import Repository, identity_from_environment
 from medperf_git.workflows.audit_part import identity_of
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.github import Guard
 from medperf_git.workflows.hosts import forge_of
 from medperf_git.workflows.partial import bringer
@@ -201,8 +202,11 @@ def join(
     progress: Progress,
     kind: Kind | None = None,
     benchmarks: Sequence[str] = (),
+    fetching: Progress = untold,
 ) -> AuditReport:
     """Adds a registry: fetches and audits all of its history, or what touches some benchmarks.
+
+    What came of a long history before the network failed is kept, for whoever tries again.
 
     Args:
         home: this client's files.
@@ -213,6 +217,7 @@ def join(
         progress: called after each audited transition.
         kind: what the host speaks; None to find out.
         benchmarks: which are read; none: everything.
+        fetching: called with how much came, of how much.
 
     Returns:
         The audit; where it was refused, nothing was added.
@@ -221,7 +226,8 @@ def join(
         RegistryError: no registry, or another genesis.
         GitError: out of reach.
     """
-    mirror = create_mirror(home, name)
+    mirror = create_mirror(home, name, narrow=bool(benchmarks))
+    mirror.watch(fetching)
     try:
         entry = RegistryEntry(
             name=name,
@@ -247,7 +253,8 @@ def join(
             raise refused(report)
         home.save_registry(_with_who(home, session.entry, session.snapshot()))
     except MpgitError:
-        clear_scratch(home.mirror(name))
+        if not mirror.is_begun(narrow=bool(benchmarks)):
+            clear_scratch(home.mirror(name))
         raise
     finally:
         mirror.close()

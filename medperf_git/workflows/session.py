@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medperf_git.atomic import lock
-from medperf_git.errors import InputError, RegistryError, TrustError
+from medperf_git.errors import GitError, InputError, RegistryError, TrustError
 from medperf_git.forge.base import MIRROR, Forge
+from medperf_git.progress import Progress, untold
 from medperf_git.records.participant import Participant
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.site_rules import SiteRules, load_site_rules
@@ -29,7 +30,7 @@ from medperf_git.trust.keyring import AskPassphrase, Signer, signer
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import rewritten
 from medperf_git.workflows.audit_part_report import Known, PartialReport
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.hosts import forge_of
 from medperf_git.workflows.mirror_audit import audit_mirror
 from medperf_git.workflows.partial import bringer, part_of, proposed, recall, remember, seen_at
@@ -208,7 +209,7 @@ class Session:
 
     # --- what is new -------------------------------------------------------------------------
 
-    def sync(self, progress: Progress = lambda _done, _all: None) -> AuditReport:
+    def sync(self, progress: Progress = untold) -> AuditReport:
         """Fetches, audits what is new, and moves the mark if all of it is good.
 
         Raises:
@@ -223,7 +224,7 @@ class Session:
         """Held while the mirror moves, so that two processes take turns."""
         return lock(self.home.registry_lock(self.entry.name), wait_seconds=120)
 
-    def accept(self, progress: Progress = lambda _done, _all: None) -> AuditReport:
+    def accept(self, progress: Progress = untold) -> AuditReport:
         """Audits what was fetched, and moves the mark if all of it is good.
 
         Raises:
@@ -257,7 +258,7 @@ class Session:
         return report
 
     def audit_part(
-        self, head: str, known: Known, progress: Progress = lambda _done, _all: None
+        self, head: str, known: Known, progress: Progress = untold
     ) -> tuple[PartialReport, Known]:
         """Audits the part that this client reads; remembers nothing.
 
@@ -300,14 +301,21 @@ def refused(report: AuditReport) -> RegistryError:
     )
 
 
-def create_mirror(home: Home, name: str) -> Repository:
-    """A new, empty mirror.
+def create_mirror(home: Home, name: str, *, narrow: bool = False) -> Repository:
+    """A new mirror; one that another `add` began goes on, since objects are what their ids say.
+
+    Args:
+        home: this client's files.
+        name: the registry's.
+        narrow: it will have no file but those that are asked for.
 
     Raises:
         InputError: there is one already.
     """
     path = home.mirror(name)
     if name not in [entry.name for entry in home.configuration().registries]:
+        if (begun := _begun(path, narrow=narrow)) is not None:
+            return begun
         # What an `init` or `add` left that was killed: nothing refers to it.
         shutil.rmtree(path, ignore_errors=True)
     if path.exists():
@@ -319,3 +327,15 @@ def create_mirror(home: Home, name: str) -> Repository:
         )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Repository.create(Path(path))
+
+
+def _begun(path: Path, *, narrow: bool) -> Repository | None:
+    """A mirror of which slices came and not yet all, and of which nobody believes anything yet."""
+    if not path.exists():
+        return None
+    with suppress(GitError):
+        mirror = Repository.open(path)
+        if mirror.is_begun(narrow=narrow) and mirror.find(CHECKED) is None:
+            return mirror
+        mirror.close()
+    return None

@@ -21,6 +21,7 @@ from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.transition import MAX_SIDECARS
 from medperf_git.errors import MpgitError, TrustError
 from medperf_git.git_objects import FILE_MODE, TreeEntry
+from medperf_git.progress import Progress, untold
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Benchmark, Committee
 from medperf_git.records.participant import Key, Participant
@@ -34,7 +35,7 @@ from medperf_git.trust.keys import PublicKey
 from medperf_git.trust.sshsig import MAX_BYTES, Signature
 from medperf_git.vcs import Repository
 from medperf_git.workflows.audit import other_genesis
-from medperf_git.workflows.audit_report import AuditReport, Failure, Progress
+from medperf_git.workflows.audit_report import AuditReport, Failure
 
 CHECKED = "finished tree: each signature by a key that once stood; not that it stood then"
 MAX_PATHS = 10_000_000
@@ -100,7 +101,7 @@ def audit_tree(
     head: str,
     *,
     genesis: str | None,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> AuditReport:
     """Verifies every record and signature of the tree at a commit.
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from medperf_git.errors import InputError, RegistryError
+from medperf_git.progress import Progress, untold
 from medperf_git.workflows.audit import rewritten
-from medperf_git.workflows.audit_report import AuditReport, Progress
+from medperf_git.workflows.audit_report import AuditReport
 from medperf_git.workflows.mirror_audit import audit_mirror
 from medperf_git.workflows.session import CHECKED, Session, refused
 
@@ -24,7 +25,7 @@ from medperf_git.workflows.session import CHECKED, Session, refused
 def widen(
     session: Session,
     benchmarks: Sequence[str] | None,
-    progress: Progress = lambda _done, _all: None,
+    progress: Progress = untold,
 ) -> AuditReport:
     """Fetches and audits more, and reads it from now on.
 

@@ -59,8 +59,14 @@ def _running(command: list[str], port: int, log: Path, env: Mapping[str, str]) -
 
 
 @contextmanager
-def over_ssh(folder: Path, repository: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Serves by sshd; yields the address and the environment that a client needs."""
+def over_ssh(folder: Path, repository: Path, **more: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Serves by sshd; yields the address and the environment that a client needs.
+
+    Args:
+        folder: for its files; it is made.
+        repository: what is served.
+        more: variables of the server's git.
+    """
     folder.mkdir()
     for name in ("host", "user"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
@@ -81,6 +87,8 @@ def over_ssh(folder: Path, repository: Path) -> Iterator[tuple[str, dict[str, st
         "PermitRootLogin": "yes",
         "MaxStartups": 100,
     }
+    if more:
+        settings["SetEnv"] = " ".join(f'"{name}={value}"' for name, value in more.items())
     config = folder / "sshd_config"
     config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     if os.getuid() == 0:
@@ -94,23 +102,32 @@ def over_ssh(folder: Path, repository: Path) -> Iterator[tuple[str, dict[str, st
 
 
 @contextmanager
-def over_http(folder: Path, repository: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Serves by lighttpd and `git http-backend`; who pushes has a password."""
+def over_http(folder: Path, repository: Path, **more: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Serves by lighttpd and `git http-backend`; who pushes has a password.
+
+    Args:
+        folder: for its files; it is made.
+        repository: what is served.
+        more: variables of the server's git.
+    """
     folder.mkdir()
     (folder / "uploads").mkdir()
     (folder / "users").write_text("anna:secret\n")
     core = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
     port = free_port()
     config = folder / "lighttpd.conf"
+    variables = {"GIT_PROJECT_ROOT": str(repository.parent), "GIT_HTTP_EXPORT_ALL": "1", **more}
+    environment = ", ".join(f'"{name}" => "{value}"' for name, value in variables.items())
     config.write_text(f"""
 server.modules = ("mod_alias", "mod_setenv", "mod_auth", "mod_authn_file", "mod_cgi")
 server.bind = "127.0.0.1"
 server.port = {port}
 server.document-root = "{folder}"
 server.upload-dirs = ("{folder}/uploads")
+server.stream-response-body = 2
 alias.url = ("/git/" => "{core.stdout.strip()}/git-http-backend/")
 cgi.assign = ("" => "")
-setenv.set-environment = ("GIT_PROJECT_ROOT" => "{repository.parent}", "GIT_HTTP_EXPORT_ALL" => "1")
+setenv.set-environment = ({environment})
 auth.backend = "plain"
 auth.backend.plain.userfile = "{folder}/users"
 auth.require = ("/git/" => ("method" => "basic", "realm" => "git", "require" => "valid-user"))

@@ -8,14 +8,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from medperf_git import git_commands
+from medperf_git.git_fetch import Fetch
 from medperf_git.git_objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home
 from medperf_git.vcs import Repository
+from tests.support.pack_hook import PackHook
 from tests.support.site import BENCHMARK, MPGIT, REGISTRY, ROOT, Site, git, model_draft
 
 NOBODY = "newcomer"
@@ -85,6 +89,49 @@ def test_what_is_no_registry_is_not_added(site: Site, name: str) -> None:
     assert not home.mirror("x").exists()
     # The same name is free for the right address.
     site.do(NOBODY, "registry", "add", "x", site.host, "--genesis", site.genesis)
+
+
+def slowly(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PackHook:
+    """As if its history were too long to come at once."""
+    git(site.host, "config", "uploadpack.allowFilter", "true")
+    most = int(git(site.host, "rev-list", "--count", "--all")) * 4
+    hook = PackHook(folder, most)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(hook.settings))
+    monkeypatch.setattr(git_commands, "Fetch", partial(Fetch, most=most, step=8))
+    return hook
+
+
+@pytest.mark.parametrize("part", [(), ("--benchmark", BENCHMARK)])
+def test_who_was_interrupted_while_joining_goes_on(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: tuple[str, ...]
+) -> None:
+    hook = slowly(site, tmp_path, monkeypatch)
+    words = ("registry", "add", "x", site.host.as_uri(), "--genesis", site.genesis, *part)
+    hook.dies_after(4)
+    done = site.do(NOBODY, *words, expect=1)
+    assert "goes on from there" in done.err
+    whole, _commits, *first = hook.sent()
+    assert len(first) == 2
+    hook.dies_after(None)
+    site.do(NOBODY, *words)
+    rest = hook.sent()
+    if not part:  # of which some files come at last, by their ids
+        assert sum(first) + sum(rest) == whole
+    assert not list(site.home(NOBODY).mirror("x").glob("commits-*"))
+    site.do(NOBODY, "audit", "--full")
+
+
+def test_what_began_for_a_part_is_none_of_the_whole(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commits are here, and their files are not: who goes on with it would never get them."""
+    hook = slowly(site, tmp_path, monkeypatch)
+    words = ("registry", "add", "x", site.host.as_uri(), "--genesis", site.genesis)
+    hook.dies_after(4)
+    site.do(NOBODY, *words, "--benchmark", BENCHMARK, expect=1)
+    hook.dies_after(None)
+    site.do(NOBODY, *words)
+    site.do(NOBODY, "audit", "--full")
 
 
 def test_a_malformed_genesis_is_refused_even_when_pinned(site: Site) -> None:
