@@ -75,9 +75,8 @@ class Slices:
             while at < size:
                 count = min(step, size - at)
                 way = self._told(_behind(at, size), _behind(at + count, size))
-                if self._slice(
-                    way, line[at + count - 1], Limit(self.most if count > _LEAST else 0)
-                ):
+                limit = Limit(self.most if count > _LEAST else 0)
+                if self._slice(way, line[at + count - 1], limit):
                     at += count
                 else:
                     step = count // 2
@@ -125,7 +124,9 @@ class Slices:
         heads = {oid: oid for oid in wanted.values()}
         try:
             alone.bring(heads, chosen=_COMMITS, limit=Limit(filtered=True), part=True)
-        except (StoppedError, TransportError):
+        except (StoppedError, TransportError) as error:
+            if isinstance(error, TransportError) and self._marked():
+                raise  # what came stays for another try
             self.forget()
             return []
         for oid in heads:  # so that whoever goes on later gets only what is new

@@ -219,6 +219,10 @@ def test_more_came_while_it_was_interrupted(server: Server, client: Client) -> N
         client.fetch()
     server.hook.dies_after(None)
     server.write("main", range(1000, 1050), "refs/heads/main")
+    server.hook.dies_after(0)
+    with pytest.raises(GitError):  # the new commits do not come either
+        client.fetch()
+    server.hook.dies_after(None)
     server.hook.sent()
     client.fetch()
     commits, *slices = server.hook.sent()
