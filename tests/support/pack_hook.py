@@ -25,7 +25,11 @@ echo "$total" >>"{folder}/sent"
 cat "$work/said" >&2
 case "$*" in
 *tree:0*) ;;
-*) [ "$total" -gt {most} ] && rm -r "$work" && exec sleep 600 ;;
+*)  if [ "$total" -gt {most} ]; then
+        rm -r "$work"
+        while kill -0 "$PPID" 2>/dev/null; do sleep 1; done  # the server of a client that left
+        exit 1
+    fi ;;
 esac
 cat "$work/pack"
 rm -r "$work"
