@@ -21,8 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from medperf_git.git_history import History
-from medperf_git.git_objects import (
+from medperf_git.git.history import History
+from medperf_git.git.objects import (
     TreeEntry,
     commit_bytes,
     parse_tree,
@@ -31,7 +31,7 @@ from medperf_git.git_objects import (
 from medperf_git.progress import Progress, untold
 
 if TYPE_CHECKING:  # see `Repository._commands`
-    from medperf_git.git_commands import GitCommands
+    from medperf_git.git.commands import GitCommands
 
 
 _NEAR: Final = 20
@@ -50,7 +50,7 @@ class Repository(History):
     @cached_property
     def _commands(self) -> GitCommands:
         # Start-up cost: GitPython takes longer to import than a registry takes to be read.
-        from medperf_git.git_commands import GitCommands  # noqa: PLC0415
+        from medperf_git.git.commands import GitCommands  # noqa: PLC0415
 
         return GitCommands(self._folder, self._objects)
 
@@ -63,7 +63,7 @@ class Repository(History):
         Raises:
             GitError: it can't be made there.
         """
-        from medperf_git.git_commands import create  # noqa: PLC0415 (as in `_commands`)
+        from medperf_git.git.commands import create  # noqa: PLC0415 (as in `_commands`)
 
         return cls.open(create(path, branch))
 
@@ -77,7 +77,7 @@ class Repository(History):
         for folder in (path, path / ".git"):
             if _is_git_folder(folder):
                 return cls(folder, folder.absolute() / "objects")
-        from medperf_git.git_commands import find  # noqa: PLC0415 (as in `_commands`)
+        from medperf_git.git.commands import find  # noqa: PLC0415 (as in `_commands`)
 
         return cls(*find(path))
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medperf_git.checks.check import check
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.store.snapshot import snapshot_at
 from medperf_git.vcs import Repository

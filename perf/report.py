@@ -93,9 +93,8 @@ def page(figures: Sequence[Figures]) -> Iterator[str]:
         "time counts, its memory does not. Opening and merging end with a push: what git alone "
         "needs for one to the same server, without mpgit, has a row of its own, and grows because "
         "a plain server walks through main's whole tree. The first sync's memory is that of git's "
-        "`index-pack` where there are many results, which come in slices. What the figures mean, and what comes after a "
-        "million: "
-        "[scale.md](scale.md)."
+        "`index-pack` where there are many results, which come in slices. What the figures mean, "
+        "and what comes after a million: [scale.md](scale.md)."
     )
 
 

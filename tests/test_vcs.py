@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medperf_git.errors import GitError, RaceError
-from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TREE_MODE, TreeEntry, blob_id, tree_id
-from medperf_git.git_url import refuse_url
+from medperf_git.git.objects import EMPTY_TREE, FILE_MODE, TREE_MODE, TreeEntry, blob_id, tree_id
+from medperf_git.git.url import refuse_url
 from medperf_git.vcs import Repository, identity_from_environment
 
 AUTHOR = ("Kentucky", "ky@example.org")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from medperf_git.errors import CanonicalError, GitError, MpgitError, RegistryError, TrustError
-from medperf_git.git_objects import FILE_MODE, TreeEntry
+from medperf_git.git.objects import FILE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Committee
 from medperf_git.records.participant import Participant

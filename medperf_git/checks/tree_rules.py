@@ -15,7 +15,7 @@ from medperf_git.checks.report import Finding
 from medperf_git.checks.rule import Rule
 from medperf_git.checks.transition import MAX_SIDECARS, Transition
 from medperf_git.errors import GitError
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git.objects import FILE_MODE
 from medperf_git.store.paths import REGISTRY, Place, locate
 
 

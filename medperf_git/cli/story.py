@@ -30,7 +30,7 @@ import yaml
 
 from medperf_git.cli.main import invoke
 from medperf_git.errors import ExecutionError
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.records.namespace import namespace
 from medperf_git.store.tree import GitTree, difference, read
 from medperf_git.vcs import Repository

@@ -20,7 +20,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, Self
 
-from medperf_git.git_stream import Landing
+from medperf_git.git.stream import Landing
 from medperf_git.index.changes import Incoming, incoming
 from medperf_git.index.duckdb_engine import SORTED, Engine, parquet
 from medperf_git.index.rows import row_of

@@ -1,10 +1,10 @@
 """What landed on main, record by record: each with its signatures and the commit it came with.
 
-Turns what git says of a history (`git_stream.Landing`) into the index's work. Reads no bytes of
+Turns what git says of a history (`stream.Landing`) into the index's work. Reads no bytes of
 records.
 
 Example:
-    >>> from medperf_git.git_stream import Landed, Landing
+    >>> from medperf_git.git.stream import Landed, Landing
     >>> added = [Landed(f"registry/datasets/ky/opt/1.{end}", "100644", "0" * 40, True)
     ...     for end in ("ky.sig", "yaml")]
     >>> [(x.path, len(x.signatures)) for x in incoming(Landing("c" * 40, 7, "", added), 1)]
@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from medperf_git.errors import RegistryError
-from medperf_git.git_objects import FILE_MODE
-from medperf_git.git_stream import Landing
+from medperf_git.git.objects import FILE_MODE
+from medperf_git.git.stream import Landing
 from medperf_git.store.paths import REGISTRY, Place, locate
 
 _PLAIN: Final = f"{FILE_MODE:06o}"

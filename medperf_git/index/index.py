@@ -21,7 +21,7 @@ from typing import Final, Self
 
 from medperf_git.atomic import lock
 from medperf_git.errors import CacheError, GitError, InputError
-from medperf_git.git_stream import Landing
+from medperf_git.git.stream import Landing
 from medperf_git.index.doubts import mark_doubts
 from medperf_git.index.duckdb_engine import Engine
 from medperf_git.index.segments import (

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medperf_git.errors import RegistryError
-from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TREE_MODE, TreeEntry
+from medperf_git.git.objects import EMPTY_TREE, FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.store.tree import Change, GitTree, difference, find
 from medperf_git.vcs import Repository
 

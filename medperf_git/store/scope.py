@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_objects import TreeEntry
+from medperf_git.git.objects import TreeEntry
 from medperf_git.store.paths import REGISTRY, Place, SignaturePlace, folder_of, kind_folder
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import GitTree

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias, TypeVar
 from medperf_git.canonical import document
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, MpgitError, RegistryError
-from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TreeEntry
+from medperf_git.git.objects import EMPTY_TREE, FILE_MODE, TreeEntry
 from medperf_git.memory import Memory
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.benchmark import Benchmark, Committee

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from medperf_git.errors import RegistryError
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry, blob_id, tree_id
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry, blob_id, tree_id
 from medperf_git.vcs import Repository
 
 MAX_DEPTH: Final = 64

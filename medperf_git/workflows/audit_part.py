@@ -28,8 +28,8 @@ from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.transition import Transition
 from medperf_git.checks.tree_rules import KnownPaths, OnlyAdditions, ReadableTree, RegularFiles
 from medperf_git.errors import GitError, InputError, MpgitError
-from medperf_git.git_objects import EMPTY_TREE, FILE_MODE, TreeEntry
-from medperf_git.git_stream import Landed, Landing
+from medperf_git.git.objects import EMPTY_TREE, FILE_MODE, TreeEntry
+from medperf_git.git.stream import Landed, Landing
 from medperf_git.progress import Progress, untold
 from medperf_git.records.codec import decode
 from medperf_git.store.paths import GENESIS, REGISTRY, Place, SignaturePlace, folder_of, locate

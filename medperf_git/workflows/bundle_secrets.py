@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from medperf_git.git_url import without_secrets
+from medperf_git.git.url import without_secrets
 from medperf_git.store.home import Home
 
 _SECRET_NAME: Final = re.compile(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from medperf_git.errors import MpgitError
-from medperf_git.git_url import without_secrets
+from medperf_git.git.url import without_secrets
 
 State = Literal["ok", "warning", "problem"]
 

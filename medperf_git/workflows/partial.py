@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git.objects import FILE_MODE
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.store.scope import Scope, ScopedSnapshot, ScopedTree
 from medperf_git.store.tree import GitTree, difference

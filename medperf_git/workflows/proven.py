@@ -30,7 +30,7 @@ from medperf_git.workflows.sealed import seal, unseal
 TOP: Final = Path(__file__).resolve().parent.parent
 """The package's own code."""
 _EVERY_SECONDS: Final = 5
-_JUDGING: Final = ("canonical", "records", "schemas", "store", "trust", "checks")
+_JUDGING: Final = ("canonical", "git", "records", "schemas", "store", "trust", "checks")
 """The packages whose code, or text, decides a verdict; besides them the modules at the top."""
 _READING: Final = "audit*.py"
 """What leads through a history, among the workflows."""

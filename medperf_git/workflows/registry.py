@@ -16,7 +16,7 @@ from medperf_git.checks.check import check
 from medperf_git.errors import InputError, MpgitError, RegistryError, TrustError
 from medperf_git.forge.base import Request
 from medperf_git.forge.hosts import Kind, recognise
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.progress import Progress, untold
 from medperf_git.records.codec import replace
 from medperf_git.records.kinds import KINDS

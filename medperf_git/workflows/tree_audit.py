@@ -20,7 +20,7 @@ from itertools import islice
 from medperf_git.checks.report import Finding, Report
 from medperf_git.checks.transition import MAX_SIDECARS
 from medperf_git.errors import MpgitError, TrustError
-from medperf_git.git_objects import FILE_MODE, TreeEntry
+from medperf_git.git.objects import FILE_MODE, TreeEntry
 from medperf_git.progress import Progress, untold
 from medperf_git.records.base import Record
 from medperf_git.records.benchmark import Benchmark, Committee

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from medperf_git.checks.control_rules import control_digest
 from medperf_git.checks.transition import MAX_SIDECARS
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.records.codec import dump
 from medperf_git.store.paths import GENESIS, Place
 from medperf_git.store.tree import GitTree, MemoryTree, Tree

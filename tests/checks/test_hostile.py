@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from medperf_git.checks.check import check
 from medperf_git.errors import CanonicalError, GitError
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.records.base import Record
 from medperf_git.records.codec import dump
 from medperf_git.store.paths import GENESIS, Place

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from medperf_git.canonical.digest import sha256_hex
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.records.schema import schema_file
 from medperf_git.store.change import write_files
 from medperf_git.store.paths import GENESIS

@@ -10,7 +10,7 @@ import pytest
 from medperf_git.errors import GitError, InputError, RaceError
 from medperf_git.forge.base import Draft
 from medperf_git.forge.gitlab import GitLabForge
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home, RegistryEntry
 from medperf_git.vcs import Repository

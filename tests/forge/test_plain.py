@@ -9,7 +9,7 @@ import pytest
 from medperf_git.errors import GitError, InputError, RaceError
 from medperf_git.forge.base import MAIN, TRAILER, Draft, branch
 from medperf_git.forge.plain import PlainForge
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import RegistryError
-from medperf_git.git_objects import EMPTY_TREE, FILE_MODE
+from medperf_git.git.objects import EMPTY_TREE, FILE_MODE
 from medperf_git.store.change import changes_of, merge_trees, write_entries, write_files
 from medperf_git.store.tree import GitTree, read, walk
 from medperf_git.vcs import Repository

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import GitError
-from medperf_git.git_objects import EMPTY_TREE, TREE_MODE, TreeEntry
+from medperf_git.git.objects import EMPTY_TREE, TREE_MODE, TreeEntry
 from medperf_git.store.change import write_entries, write_files
 from medperf_git.store.scope import Scope, ScopedSnapshot, ScopedTree
 from medperf_git.store.tree import difference

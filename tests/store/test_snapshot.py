@@ -8,7 +8,7 @@ import pytest
 
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.errors import CanonicalError, RecordError, RegistryError
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git.objects import FILE_MODE
 from medperf_git.records.base import Pin
 from medperf_git.records.kinds import KINDS
 from medperf_git.store import snapshot as module

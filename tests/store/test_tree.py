@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from medperf_git.checks.check import check
 from medperf_git.errors import GitError, RegistryError
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry
 from medperf_git.store.snapshot import Snapshot
 from medperf_git.store.tree import (
     MAX_DEPTH,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medperf_git.git_objects import TREE_MODE, TreeEntry
+from medperf_git.git.objects import TREE_MODE, TreeEntry
 from medperf_git.vcs import Repository
 from tests.support.simulator import Simulator
 

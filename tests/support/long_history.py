@@ -22,7 +22,7 @@ from typing import IO, Final
 
 from medperf_git.canonical.digest import sha256_hex
 from medperf_git.checks.control_rules import control_digest
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry, blob_id
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry, blob_id
 from medperf_git.store.paths import GENESIS, Place, locate
 from medperf_git.store.tree import MemoryTree
 from tests.support.simulator import (

@@ -27,7 +27,7 @@ from medperf_git.canonical.digest import sha256_hex
 from medperf_git.canonical.document import Document, emit
 from medperf_git.checks.check import check
 from medperf_git.checks.report import Report
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git.objects import FILE_MODE
 from medperf_git.records.base import Pin, Record
 from medperf_git.records.codec import build, dump, encode
 from medperf_git.records.namespace import namespace as namespace_of

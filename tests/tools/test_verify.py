@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git.git_objects import FILE_MODE
+from medperf_git.git.objects import FILE_MODE
 from medperf_git.records.base import Record
 from medperf_git.store.paths import GENESIS
 from medperf_git.trust import sshsig

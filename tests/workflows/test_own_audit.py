@@ -141,7 +141,7 @@ def test_what_judges_is_part_of_the_rules(tmp_path: Path, monkeypatch: pytest.Mo
         "checks/result_rules.py",
         "schemas/result.schema.json",
         "canonical/shape.py",
-        "git_reader.py",
+        "git/reader.py",
         "workflows/audit_spans.py",
     ):
         copy = tmp_path / changed.replace("/", "-") / "medperf_git"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git import git_commands
-from medperf_git.git_fetch import Fetch
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git import commands
+from medperf_git.git.fetch import Fetch
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.store.home import Home
 from medperf_git.vcs import Repository
@@ -97,7 +97,7 @@ def slowly(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> PackHoo
     most = int(git(site.host, "rev-list", "--count", "--all")) * 4
     hook = PackHook(folder, most)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(hook.settings))
-    monkeypatch.setattr(git_commands, "Fetch", partial(Fetch, most=most, step=8))
+    monkeypatch.setattr(commands, "Fetch", partial(Fetch, most=most, step=8))
     return hook
 
 

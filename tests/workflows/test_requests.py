@@ -11,7 +11,7 @@ import pytest
 from medperf_git.errors import InputError, JudgedInvalidError, RaceError
 from medperf_git.forge.base import MIRROR, Request
 from medperf_git.forge.plain import PlainForge
-from medperf_git.git_objects import EMPTY_TREE
+from medperf_git.git.objects import EMPTY_TREE
 from medperf_git.store.change import write_files
 from medperf_git.trust.keyring import signer
 from medperf_git.vcs import Repository

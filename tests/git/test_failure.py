@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medperf_git.git_failure import failed, no_partial, reason
+from medperf_git.git.failure import failed, no_partial, reason
 
 SAID: dict[str, tuple[str, str]] = {
     "fatal: Authentication failed for 'https://x.org/'": ("denied", "mpgit login"),

@@ -23,7 +23,7 @@ from operator import itemgetter
 from typing import Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_objects import TreeEntry, parse_tree, tree_bytes
+from medperf_git.git.objects import TreeEntry, parse_tree, tree_bytes
 
 _ENTRY: Final = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
 _name = itemgetter(0)

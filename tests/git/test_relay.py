@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git.git_relay import (
+from medperf_git.git.relay import (
     HostRefusedError,
     _packets,
     _with_prefixes,

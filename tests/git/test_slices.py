@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from medperf_git.errors import GitError
-from medperf_git.git_environment import variables
-from medperf_git.git_fetch import Fetch
-from medperf_git.git_progress import Limit, StoppedError
-from medperf_git.git_slices import begun
-from medperf_git.git_transport import Transport
+from medperf_git.git.environment import variables
+from medperf_git.git.fetch import Fetch
+from medperf_git.git.progress import Limit, StoppedError
+from medperf_git.git.slices import begun
+from medperf_git.git.transport import Transport
 from medperf_git.vcs import Repository
 from tests.support.pack_hook import PackHook
 from tests.support.servers import over_http, over_ssh

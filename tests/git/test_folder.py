@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medperf_git.errors import GitError
-from medperf_git.git_folder import Folder, read_folder
-from medperf_git.git_objects import FILE_MODE, TREE_MODE, TreeEntry, parse_tree, tree_bytes
+from medperf_git.git.folder import Folder, read_folder
+from medperf_git.git.objects import FILE_MODE, TREE_MODE, TreeEntry, parse_tree, tree_bytes
 from tests.support.patience import assert_cheap
 
 NAMES = ["a", "a.b", "a-b", "a0", "ab", "b", "b.c", "c", "é", "\udcff", "a b", "0", "z", ".git"]

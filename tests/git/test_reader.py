@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import GitError
-from medperf_git.git_ahead import MOST_BYTES, Ahead
-from medperf_git.git_objects import FILE_MODE, TreeEntry, blob_id, object_id, parse_tree, tree_bytes
+from medperf_git.git.ahead import MOST_BYTES, Ahead
+from medperf_git.git.objects import FILE_MODE, TreeEntry, blob_id, object_id, parse_tree, tree_bytes
 from medperf_git.vcs import Repository
 from tests.support.patience import assert_cheap
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from medperf_git.git_progress import NONE, Limit, StoppedError, watched, without_progress
+from medperf_git.git.progress import NONE, Limit, StoppedError, watched, without_progress
 from tests.support.patience import PATIENCE
 
 SAID: dict[str, tuple[str, str]] = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git.git_environment import variables
-from medperf_git.git_transport import Transport, TransportError
+from medperf_git.git.environment import variables
+from medperf_git.git.transport import Transport, TransportError
 from medperf_git.vcs import Repository
 from tests.support.servers import over_http
 

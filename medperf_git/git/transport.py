@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from medperf_git.git_progress import NONE, Limit, watched, without_progress
-from medperf_git.git_relay import HostRefusedError, let_go, listed, pipes, relay
+from medperf_git.git.progress import NONE, Limit, watched, without_progress
+from medperf_git.git.relay import HostRefusedError, let_go, listed, pipes, relay
 from medperf_git.progress import Progress, untold
 
 _SETTINGS: Final = ("-c", "fetch.fsckObjects=true", "-c", "gc.auto=0")

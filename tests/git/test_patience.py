@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from medperf_git.git_patience import Patience
+from medperf_git.git.patience import Patience
 from tests.support.patience import PATIENCE
 
 HUNGRY = "print(len(bytearray(3 << 30)))"

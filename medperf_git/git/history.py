@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from medperf_git.errors import GitError
-from medperf_git.git_environment import variables
-from medperf_git.git_objects import Commit, TreeEntry, parse_commit
-from medperf_git.git_patience import SILENT_SECONDS, Patience
-from medperf_git.git_reader import ObjectReader, end
-from medperf_git.git_stream import LOG, Landing, ask_for_all, landings, payloads
+from medperf_git.git.environment import variables
+from medperf_git.git.objects import Commit, TreeEntry, parse_commit
+from medperf_git.git.patience import SILENT_SECONDS, Patience
+from medperf_git.git.reader import ObjectReader, end
+from medperf_git.git.stream import LOG, Landing, ask_for_all, landings, payloads
 
 _FRUGAL: Final = ("-c", "core.packedGitWindowSize=1m", "-c", "core.packedGitLimit=32m")
 """How much of a pack git maps at a time: else its memory grows to the pack's size."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medperf_git import git_history
 from medperf_git.errors import GitError
-from medperf_git.git_objects import EMPTY_TREE, TreeEntry, blob_id
-from medperf_git.git_stream import landings
+from medperf_git.git import history
+from medperf_git.git.objects import EMPTY_TREE, TreeEntry, blob_id
+from medperf_git.git.stream import landings
 from medperf_git.store.change import write_files
 from medperf_git.vcs import Repository
 
@@ -51,7 +51,7 @@ def test_each_commit_with_what_it_added(repository: Repository) -> None:
 def test_only_what_came_since(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(git_history, "_FEW", few)
+    monkeypatch.setattr(history, "_FEW", few)
     commits = line(repository, 5)
     assert paths(repository, commits[-1], commits[1]) == [["d/2.txt"], ["d/3.txt"], ["d/4.txt"]]
     assert paths(repository, commits[-1], commits[-1]) == []

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from medperf_git.git_failure import gives_no_ids
-from medperf_git.git_progress import Limit, StoppedError
-from medperf_git.git_transport import Transport, TransportError
+from medperf_git.git.failure import gives_no_ids
+from medperf_git.git.progress import Limit, StoppedError
+from medperf_git.git.transport import Transport, TransportError
 
 MOST: Final = 1_500_000
 """Objects in a slice: some 230 MB of git's memory."""

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_ahead import Ahead
-from medperf_git.git_folder import Folder, read_folder
-from medperf_git.git_objects import EMPTY_TREE, TreeEntry, object_id, parse_tree
+from medperf_git.git.ahead import Ahead
+from medperf_git.git.folder import Folder, read_folder
+from medperf_git.git.objects import EMPTY_TREE, TreeEntry, object_id, parse_tree
 from medperf_git.memory import Memory
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")

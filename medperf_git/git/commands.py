@@ -25,12 +25,12 @@ from gitdb import LooseObjectDB
 from gitdb.base import IStream
 
 from medperf_git.errors import GitError, RaceError
-from medperf_git.git_environment import variables
-from medperf_git.git_failure import failed, reason
-from medperf_git.git_fetch import NARROW, Fetch
-from medperf_git.git_slices import begun
-from medperf_git.git_transport import Transport
-from medperf_git.git_url import refuse_url
+from medperf_git.git.environment import variables
+from medperf_git.git.failure import failed, reason
+from medperf_git.git.fetch import NARROW, Fetch
+from medperf_git.git.slices import begun
+from medperf_git.git.transport import Transport
+from medperf_git.git.url import refuse_url
 from medperf_git.progress import Progress, untold
 
 _ANSWER_SECONDS: Final = 30

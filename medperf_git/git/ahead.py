@@ -1,13 +1,13 @@
 r"""A history's objects before they are asked for: git packs them out while we judge.
 
 Asking git for one object after the other costs more than to judge them. Here git sends them in
-the order of the commits (`git_stream.ask_for_all`), and `Ahead` hands out those of the commit that
+the order of the commits (`stream.ask_for_all`), and `Ahead` hands out those of the commit that
 is looked at. It only saves time: each object is held against its id, and where anything is odd, or
 too much, it gives up for good and the reader asks for itself.
 
 Example:
     >>> from io import BytesIO
-    >>> from medperf_git.git_objects import blob_id, object_id
+    >>> from medperf_git.git.objects import blob_id, object_id
     >>> stream = b"%s commit 4\nwhen\n" % (first := object_id(b"commit", b"when")).encode()
     >>> stream += b"%s blob 4\nwhat\n" % blob_id(b"what").encode()
     >>> ahead = Ahead(BytesIO(stream))
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import IO, Final
 
-from medperf_git.git_objects import object_id
+from medperf_git.git.objects import object_id
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """More than that of one commit is not held; each object counts for a little more than its bytes."""

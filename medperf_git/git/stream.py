@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import IO, Final, NamedTuple
 
 from medperf_git.errors import GitError
-from medperf_git.git_objects import object_id
+from medperf_git.git.objects import object_id
 
 LOG: Final = (
     # Whatever the person's own configuration of git says: the same words.

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from medperf_git.errors import GitError
-from medperf_git.git_environment import variables
-from medperf_git.git_fetch import Fetch, wanted_by
-from medperf_git.git_transport import Transport
+from medperf_git.git.environment import variables
+from medperf_git.git.fetch import Fetch, wanted_by
+from medperf_git.git.transport import Transport
 from medperf_git.vcs import Repository
 from tests.support.servers import over_http
 

@@ -1,6 +1,6 @@
 """Fetches refs of another repository, and all that they need, at the cost of what is new.
 
-It lists the refs, brings what lacks by ``git_slices``, sees that every history that came joins ours
+It lists the refs, brings what lacks by ``slices``, sees that every history that came joins ours
 or has a beginning, and only then points our refs to it. Refs there may move meanwhile: it lists
 again then. Knows nothing of records.
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from medperf_git.errors import GitError
-from medperf_git.git_failure import OFFLINE, failed, gives_no_ids, no_partial, reason
-from medperf_git.git_slices import MOST, STEP, Slices, begun
-from medperf_git.git_transport import FilesOnlyError, Transport, TransportError
+from medperf_git.git.failure import OFFLINE, failed, gives_no_ids, no_partial, reason
+from medperf_git.git.slices import MOST, STEP, Slices, begun
+from medperf_git.git.transport import FilesOnlyError, Transport, TransportError
 
 NARROW: Final = "blob:none"
 """The filter of whoever reads a part: every file is left out."""
