@@ -104,7 +104,7 @@ class Fetch:
         try:
             return self.transport.listed(sources)
         except TransportError as error:
-            raise failed("can't fetch from", self.url, error.stderr, OFFLINE) from error
+            raise self._failed(error) from error
 
     def _believed(self, wanted: dict[str, str]) -> dict[str, str]:
         """The refs, if they are some: what a host says goes on to git, as a line or a word."""
@@ -164,7 +164,10 @@ class Fetch:
         files_only = isinstance(error, FilesOnlyError)
         if files_only or (narrow and gives_no_ids(error.stderr)):
             return no_partial(self.url, reason(error.stderr))
-        kept = begun(self.transport.folder, NARROW if narrow else "")
+        return self._failed(error)
+
+    def _failed(self, error: TransportError) -> GitError:
+        kept = any(begun(self.transport.folder, chosen) for chosen in ("", NARROW))
         return failed("can't fetch from", self.url, error.stderr, _KEPT if kept else OFFLINE)
 
     def _git(self, *words: str, given: Iterable[str] = ()) -> subprocess.CompletedProcess[bytes]:

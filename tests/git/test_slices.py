@@ -247,6 +247,22 @@ def test_it_was_rewritten_while_it_was_interrupted(server: Server, client: Clien
     client.has_all()
 
 
+def test_the_host_is_gone_in_the_middle(server: Server, client: Client) -> None:
+    server.hook.dies_after(4)
+    moved = server.path.with_suffix(".away")
+    with pytest.raises(GitError):
+        client.fetch()
+    server.path.rename(moved)
+    with pytest.raises(GitError, match="can't fetch from") as caught:
+        client.fetch()
+    assert "goes on from there" in str(caught.value.advice)
+    moved.rename(server.path)
+    server.hook.dies_after(None)
+    client.fetch()
+    assert client.refs == server.heads
+    client.has_all()
+
+
 def test_without_files(server: Server, client: Client) -> None:
     client.fetch(narrow=True)
     _, commits, *slices = server.hook.sent()
